@@ -1756,874 +1756,1193 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         AcceptInvitationInput: {
+            /** @description Name of the new member. */
             name: string;
-            /** @description 12 characters or more. */
+            /** @description Password of the new member, 12 characters or more. */
             password: string;
-            /** @description From the link. */
+            /** @description One-time token from the invitation's link. */
             token: string;
         };
         AccessSettings: {
+            /** @description OpenID Connect provider of the organisation; absent if members log in only here. */
             oidc?: components["schemas"]["OIDCProvider"];
-            /** @description Whoever came in by a password alone can do nothing but make a second factor; API tokens made so stop. */
+            /** @description True if members who log in with a password alone may do nothing but enrol a second factor. API tokens created in such a session stop. */
             require_mfa: boolean;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Revision of the record; every edit raises it by one.
+             */
             revision: number;
         };
         Activation: {
-            /** @description That its last sync came from. */
+            /** @description IP address of the last sync. */
             address?: string;
             /**
              * Format: int64
-             * @description Calls of this installation that were charged; what is above counted is prepaid.
+             * @description Calls charged to the license; those above calls_used are prepaid.
              */
             calls_charged: number;
             /**
              * Format: int64
-             * @description Calls of this installation.
+             * @description Calls used by the installation.
              */
             calls_used: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time at which fingerprint parts changed last.
+             */
             changed_at?: string;
-            /** @description Parts of the fingerprint that were others before, when any changed last. */
+            /** @description Names of the fingerprint parts that changed last; absent if none ever did. */
             changed_parts?: string[] | null;
             /**
              * Format: date-time
-             * @description Since when all its holders are refused.
+             * @description Time since which all holders of the activation are refused as clones; absent if they are not.
              */
             cloned?: string;
             /**
              * Format: date-time
-             * @description When it said goodbye or was deactivated.
+             * @description Time at which the installation said goodbye or was deactivated; absent while it is active.
              */
             closed?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of creation.
+             */
             created: string;
-            /** @description The latest re-activations, oldest first; those of the last 90 days. */
+            /** @description Re-activations and changed machines of the last 90 days, oldest first. */
             evidence: components["schemas"]["Evidence"][];
             /**
              * Format: int64
-             * @description How many chains it has had: one more for each time that it was restored.
+             * @description Generation of the lease chain: higher by one for each re-activation from an older state.
              */
             generation: number;
-            /** @description Hash of the installation's own key. */
+            /** @description Id of the installation: the hash of its own public key. */
             id: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of the last sync.
+             */
             last_sync: string;
             /**
              * Format: int64
-             * @description Leases in the present chain.
+             * @description Number of the latest lease in the present generation.
              */
             lease_number: number;
-            /** @description The vendor's own. */
+            /** @description Name given by the vendor; absent if there is none. */
             name?: string;
             /**
              * Format: int64
-             * @description How often it was activated anew from an older state, in the present window.
+             * @description Number of re-activations from an older state in the present window.
              */
             reactivations: number;
-            /** @description What it last told of itself, if the policy asks. */
+            /** @description Statistics that the installation reported last; absent unless the policy asks for them. */
             statistics?: components["schemas"]["Statistics"];
         };
         ActiveSession: {
-            /** @description How one proved to be it. */
+            /** @description Method by which the member logged in. */
             auth_method: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of creation.
+             */
             created: string;
-            /** @description The one that asks. */
+            /** @description True for the session that sends this request. */
             current: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time at which the session expires.
+             */
             expires: string;
+            /** @description Id of the session. */
             id: string;
         };
         Actor: {
+            /** @description Id of the member or API token. */
             id?: string;
+            /** @description Kind of author: member, token, system or nobody. */
             kind: string;
+            /** @description Id of the member for whom an API token acts. */
             member?: string;
+            /** @description Name of the member at that time. */
             name?: string;
         };
         AddKeyInput: {
             /**
              * Format: date-time
-             * @description From then on nothing that it signed is accepted; by default never.
+             * @description Time after which no signature of the key is accepted. Default: never.
              */
             expires?: string;
-            /** @enum {string} */
+            /**
+             * @description Use of the new key.
+             * @enum {string}
+             */
             use: "file" | "lease" | "statement" | "delegation";
         };
         AuditHead: {
+            /** @description Chain: the id of the organisation, or server. */
             chain: string;
+            /** @description SHA-256 of the last line, in hex. */
             hash: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Number of the last line; 0 if the chain is empty.
+             */
             number: number;
         };
         AuditLine: {
+            /** @description Id of the operation, or the name of what the server did by itself. */
             action: string;
+            /** @description Author of the change. */
             actor: components["schemas"]["Actor"];
+            /** @description IP address from which the request came. */
             address?: string;
+            /** @description Chain of the line: the id of the organisation, or server. */
             chain: string;
+            /** @description Changed members of the innermost record, with dots between levels. */
             changed?: {
                 [key: string]: components["schemas"]["Change"];
             };
+            /** @description Random id of the change; two lines share it if the second resolves an unknown outcome. */
             id: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Number of earlier failed logins that have no line.
+             */
             missing?: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Number of the line in its chain, from 1 without gaps.
+             */
             number: number;
+            /** @description SHA-256 of the line before, in hex; 64 zeros in line 1. */
             previous: string;
+            /** @description Records concerned, as kind/id, the outermost first. */
             records?: string[] | null;
+            /** @description Problem code of the refusal; absent on success. */
             refused?: string;
+            /** @description Id of the request, as in the header X-Request-ID. */
             request?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time at which the change began.
+             */
             time: string;
+            /** @description Format of the line: onelicense/audit/1. */
             type: string;
+            /** @description True if it is unknown whether the change was made. */
             unknown?: boolean;
         };
         BindMachineInput: {
-            /** @description Of its fingerprint, as the program tells them; none: any machine. */
+            /** @description Fingerprint parts of the machine, as the program reports them; an empty list unbinds the license. */
             parts: components["schemas"]["FingerprintPart"][];
         };
         BulkResult: {
-            /** @description Why it was not done; absent when it was. */
+            /** @description Reason of the failure; absent on success. */
             error?: components["schemas"]["Problem"];
-            /** @description Of the license; absent when it could not be made. */
+            /** @description Id of the license; absent if it could not be created. */
             id?: string;
         };
         BulkResults: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Number of licenses for which it failed.
+             */
             failed: number;
+            /** @description Result for each license, in the order of the request. */
             items: components["schemas"]["BulkResult"][];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Number of licenses for which the operation succeeded.
+             */
             succeeded: number;
         };
         Change: {
+            /** @description Value before; absent if there was none. */
             from?: unknown;
+            /** @description Value after; absent if there is none. */
             to?: unknown;
         };
         ChangeEmailInput: {
-            /** @description The new one. It counts as not verified until the link that is mailed there is opened. */
+            /** @description New e-mail address. It counts as unverified until the link that is mailed there is opened. */
             email: string;
+            /** @description Present password of the member. */
             password: string;
         };
         ChangePasswordInput: {
+            /** @description Present password. */
             current_password: string;
-            /** @description 12 characters or more. */
+            /** @description New password, 12 characters or more. */
             new_password: string;
         };
         ConfirmMFAInput: {
+            /** @description Code of the authenticator. */
             code: string;
-            /** @description Needed from who has one. */
+            /** @description Present password; required from members who have one. */
             password?: string;
         };
         Counts: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Number of installations.
+             */
             activations: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Number of customers.
+             */
             customers: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Number of renewals and transfers.
+             */
             history_entries: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Number of licenses.
+             */
             licenses: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Number of past periods of usage.
+             */
             periods: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Number of products.
+             */
             products: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Number of reservations.
+             */
             reservations: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Number of versions.
+             */
             versions: number;
         };
         CreateCustomerInput: {
+            /** @description E-mail address. */
             email?: string;
+            /** @description Vendor's own names and values; the server never interprets them. */
             metadata?: {
                 [key: string]: string;
             };
+            /** @description Name of the customer. */
             name: string;
-            /** @description The vendor's own, such as a number in its shop; unique where it is given. */
+            /** @description Vendor's own reference, such as a customer number; unique within the organisation. */
             reference?: string;
         };
         CreateHoldInput: {
-            /** @description The installation that it is for. */
+            /** @description Id of the installation that the slots are held for. */
             activation?: string;
+            /** @description Name of the entitlement. */
             entitlement: string;
             /**
              * Format: date-time
-             * @description Default: now.
+             * @description Start of the hold. Default: now.
              */
             from?: string;
-            /** @description For people: who it is for. */
+            /** @description Purpose of the hold, for people. */
             note?: string;
-            /** @description Or a part of the fingerprint of whom it is for, such as a user's name that the program tells. */
+            /** @description Fingerprint part that identifies the holder, such as a user name reported by the program; instead of activation. */
             part?: components["schemas"]["FingerprintPart"];
             /**
              * Format: int64
-             * @description Default: 1. All holds of a license have at most 4000.
+             * @description Number of slots to hold; all holds of a license together have at most 4000. Default: 1.
              */
             slots?: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description End of the hold.
+             */
             until: string;
         };
         CreateLicenseInput: {
             /**
              * Format: int64
-             * @description Calls that the license allows, in each period if its policy has periods; required for the types calls and time_and_calls. null or absent: no limit.
+             * @description Calls allowed: in each period if the policy has periods, else in total. Required by the types calls and time_and_calls; null or absent for no limit.
              */
             allowance?: number | null;
-            /** @description Where entitlements are used; names of letters, digits, dots, hyphens and underscores. */
+            /** @description Names of the contexts in which entitlements are used: letters, digits, dots, hyphens and underscores. */
             contexts: string[];
+            /** @description Name of the customer. Default: the name in the customer's record. */
             customer?: string;
-            /** @description Of the customer's record, whose name the license gets if it has none. */
+            /** @description Id of the customer's record. */
             customer_id?: string;
+            /** @description Entitlements of the license. */
             entitlements: components["schemas"]["Entitlement"][];
             /**
              * Format: date-time
-             * @description The types time and time_and_calls need this or expires_after.
+             * @description Time at which the license expires. The types time and time_and_calls require this or expires_after_ms.
              */
             expires?: string;
             /**
              * Format: int64
-             * @description A term in ms instead of an end.
+             * @description Milliseconds of a term, instead of a fixed end.
              */
             expires_after_ms?: number;
             /**
-             * @description What the term counts from: the license's creation or its first activation. Default: creation.
+             * @description Start of the term: the creation of the license or its first activation. Default: creation.
              * @enum {string}
              */
             expires_from?: "creation" | "activation";
             /**
              * Format: date-time
-             * @description Other versions of the product that were released until then are good too.
+             * @description End of maintenance: other versions of the product released until then work too. Default: none do.
              */
             maintenance?: string;
+            /** @description Vendor's own names and values; the server never interprets them. */
             metadata?: {
                 [key: string]: string;
             };
+            /** @description Name of the license. */
             name?: string;
+            /** @description Values that replace those of the version's policy for this license. */
             overrides?: components["schemas"]["Overrides"];
-            /** @description It is there to be tried; its type has an end. */
+            /** @description True for a trial license; its type must have an end. */
             trial?: boolean;
         };
         CreateLicensesInput: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Number of licenses to create.
+             */
             count: number;
-            /** @description {n} in its name becomes the number of the license, from 1. */
+            /** @description License to create as often as count says; {n} in its name is replaced by the number, from 1. */
             template: components["schemas"]["CreateLicenseInput"];
         };
         CreateProductInput: {
+            /** @description Description of the product. */
             description?: string;
-            /** @description How its keys are made; by default new ones of version 4, with their root. */
+            /** @description Keys of the product. Default: new OpenPGP keys of version 4, with their root. */
             keys?: components["schemas"]["ProductKeysInput"];
-            /** @description The vendor's own; never interpreted. */
+            /** @description Vendor's own names and values; the server never interprets them. */
             metadata?: {
                 [key: string]: string;
             };
-            /** @description Unique within the organisation. */
+            /** @description Name of the product, unique within the organisation. */
             name: string;
         };
         CreateTokenInput: {
             /**
              * Format: date-time
-             * @description Absent: never.
+             * @description Time at which the token expires. Default: never.
              */
             expires?: string;
-            /** @description What it is for, for people. */
+            /** @description Purpose of the token, for people. */
             name: string;
-            /** @description What it may do: no more than one's role allows, now and later. */
+            /** @description Permissions of the token: at most those of the member's role, now and later. */
             scope: ("access.manage" | "activations.deactivate" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.issue" | "licenses.read" | "licenses.revoke" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
         };
         CreateVersionInput: {
+            /** @description Description of the version. */
             description?: string;
+            /** @description Vendor's own names and values; the server never interprets them. */
             metadata?: {
                 [key: string]: string;
             };
-            /** @description Unique within the product. */
+            /** @description Name of the version, unique within the product. */
             name: string;
+            /** @description Policy of the version's licenses. */
             policy: components["schemas"]["PolicyInput"];
             /**
              * Format: date-time
-             * @description Licenses of other versions whose maintenance lasts until then are good for this one too.
+             * @description Time of release; licenses of other versions whose maintenance lasts until then work with this one too. Default: none do.
              */
             released?: string;
         };
         CreateWebhookInput: {
+            /** @description Types of the events to send. */
             events: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled")[];
+            /** @description Name of the webhook. */
             name?: string;
-            /** @description https://…, at a public address. */
+            /** @description Address that events are sent to: https, at a public host. */
             url: string;
         };
         CreatedInvitation: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of creation.
+             */
             created: string;
+            /** @description E-mail address of the invited person. */
             email: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time at which the invitation expires.
+             */
             expires: string;
+            /** @description Id of the record. */
             id: string;
-            /** @description The member who invites. */
+            /** @description Id of the member who sent the invitation. */
             invited_by: string;
-            /** @description To be passed on; it is shown here and never again. Absent where the server has mailed it. */
+            /** @description Link to pass on, shown only here; absent if the server has mailed it. */
             link?: string;
-            /** @enum {string} */
+            /**
+             * @description Role that the invited person gets.
+             * @enum {string}
+             */
             role: "owner" | "admin" | "developer" | "support" | "viewer";
         };
         CreatedToken: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of creation.
+             */
             created: string;
             /**
              * Format: date-time
-             * @description Absent: never.
+             * @description Time at which the token expires; absent if it does not.
              */
             expires?: string;
-            /** @description Also the part of the secret between its two underscores. */
+            /** @description Id of the token; also the part of its secret between the two underscores. */
             id: string;
             /**
              * Format: date-time
-             * @description Last use, within an hour; absent: never.
+             * @description Time of the last use, to within an hour; absent if the token was never used.
              */
             last_used?: string;
-            /** @description Who made it, and for whom it acts. */
+            /** @description Id of the member who created the token and for whom it acts. */
             member: string;
+            /** @description Purpose of the token, for people. */
             name: string;
+            /** @description Permissions of the token. */
             scope: ("access.manage" | "activations.deactivate" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.issue" | "licenses.read" | "licenses.revoke" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
-            /** @description To be sent as Authorization: Bearer. It is shown here and never again. */
+            /** @description Secret to send as Authorization: Bearer. It is shown only here. */
             secret: string;
         };
         CreatedWebhook: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of creation.
+             */
             created: string;
+            /** @description True if no events are sent. */
             disabled: boolean;
-            /** @description Why the server has disabled it; absent: a member did. */
+            /** @description Reason for which the server disabled the webhook; absent if a member did. */
             disabled_reason?: string;
+            /** @description Types of the events that are sent. */
             events: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled")[];
+            /** @description Id of the record. */
             id: string;
+            /** @description Name of the webhook. */
             name: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Revision of the record; every edit raises it by one.
+             */
             revision: number;
-            /** @description Signs the requests, as Standard Webhooks says. It is shown here and never again. */
+            /** @description Secret that signs the requests, as Standard Webhooks defines. It is shown only here. */
             secret: string;
+            /** @description Address that events are sent to. */
             url: string;
         };
         Customer: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of creation.
+             */
             created: string;
+            /** @description E-mail address. */
             email?: string;
+            /** @description Id of the record. */
             id: string;
+            /** @description Vendor's own names and values; the server never interprets them. */
             metadata: {
                 [key: string]: string;
             };
+            /** @description Name of the customer. */
             name: string;
+            /** @description Vendor's own reference, such as a customer number; absent if there is none. */
             reference?: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Revision of the record; every edit raises it by one.
+             */
             revision: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of the last edit.
+             */
             updated: string;
         };
         Delivery: {
-            /** @description The latest, oldest first. */
+            /** @description Latest attempts, oldest first. */
             attempts: components["schemas"]["DeliveryAttempt"][];
-            /** @description As it is sent. */
+            /** @description Body of the request, as sent. */
             body: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of creation.
+             */
             created: string;
-            /** @description Sent as webhook-id. */
+            /** @description Id of the event, sent as the header webhook-id. */
             event: string;
+            /** @description Id of the delivery. */
             id: string;
             /**
              * Format: date-time
-             * @description When it is tried again.
+             * @description Time of the next attempt; absent if there is none.
              */
             next_attempt?: string;
-            /** @enum {string} */
+            /**
+             * @description State of the delivery.
+             * @enum {string}
+             */
             state: "pending" | "delivered" | "failed";
+            /** @description Type of the event. */
             type: string;
         };
         DeliveryAttempt: {
             /**
              * Format: int64
-             * @description Milliseconds.
+             * @description Milliseconds until the response or the failure.
              */
             duration_ms: number;
+            /** @description Reason for which there was no response. */
             error?: string;
-            /** @description Its beginning. */
+            /** @description Beginning of the response. */
             response_excerpt?: string;
             /**
              * Format: int64
-             * @description Absent: there was no answer.
+             * @description HTTP status of the response; absent if there was none.
              */
             status?: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of the attempt.
+             */
             time: string;
         };
         Enrolment: {
-            /** @description In base32. It is shown here and never again. */
+            /** @description Secret for the authenticator, in base32. It is shown only here. */
             secret: string;
-            /** @description otpauth:// address, for a QR code. */
+            /** @description Address of the form otpauth://…, for a QR code. */
             uri: string;
         };
         Entitlement: {
+            /** @description Name of the entitlement. */
             name: string;
             /**
              * Format: int64
-             * @description Installations that may hold the entitlement at once. null or absent: no limit.
+             * @description Number of installations that may hold the entitlement at once; null or absent for no limit.
              */
             slots?: number | null;
         };
         Event: {
+            /** @description Records that the event is about, and details. */
             data: components["schemas"]["EventData"];
-            /** @description The same however often the event comes. */
+            /** @description Id of the event; the same however often it is delivered. */
             id: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of the event.
+             */
             timestamp: string;
             /**
-             * @description What happened; docs/events.md.
+             * @description Type of the event.
              * @enum {string}
              */
             type: "license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled";
         };
         EventData: {
+            /** @description Id of an installation: the hash of its own public key, 64 lower-case hex digits. */
             activation?: string;
+            /** @description Name of the customer. */
             customer?: string;
-            /** @description Of the type; docs/events.md. */
+            /** @description Details of the type of event; see docs/events.md. */
             details?: {
                 [key: string]: unknown;
             };
+            /** @description Id of the license. */
             license?: string;
-            /** @description Of the license. */
+            /** @description Name of the license. */
             name?: string;
+            /** @description Id of the organisation. */
             organisation: string;
+            /** @description Id of the product. */
             product?: string;
+            /** @description Id of the version. */
             version?: string;
         };
         Evidence: {
+            /** @description IP address from which the request came. */
             address?: string;
-            /** @description The holder of the closed chain came back: two take turns. */
+            /** @description True if the holder of the closed chain came back: two installations alternate. */
             alternation: boolean;
-            /** @description Parts of the fingerprint that are not those of the last holder. */
+            /** @description Names of the fingerprint parts that differ from the last holder's. */
             changed_parts: string[];
             /**
-             * @description That it was refused with.
+             * @description Verdict code of the refusal; absent if the sync was accepted.
              * @enum {string}
              */
             code?: "cloned" | "fingerprint_changed";
             /**
              * Format: int64
-             * @description Of the lease that was shown.
+             * @description Generation of the lease that was presented.
              */
             generation: number;
             /**
              * Format: int64
-             * @description Of the lease that was shown.
+             * @description Number of the lease that was presented.
              */
             lease_number: number;
+            /** @description True if the sync was refused. */
             refused: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of the sync.
+             */
             time: string;
         };
         ExternalSignatureInput: {
-            /** @description Detached, of text, over the license's three lines: armored, or the binary packet in base64. */
+            /** @description Detached signature of text over the three lines of the unsigned license file: armored, or the binary packet in base64. */
             signature: string;
         };
         FieldError: {
+            /** @description Explanation for people. */
             detail: string;
-            /** @description As in the request, with dots between levels. */
+            /** @description Name of the member as in the request, with dots between levels. */
             field: string;
         };
         FingerprintPart: {
-            /** @description As the program names it. */
+            /** @description Name of the part, as the program reports it. */
             name: string;
+            /** @description Value of the part. The server stores only a hash of it. */
             value: string;
         };
         HistoryEntry: {
             /**
              * Format: int64
-             * @description Of the license, after.
+             * @description Allowance of the license after the change.
              */
             allowance?: number;
             /**
              * Format: int64
-             * @description By a renewal.
+             * @description Calls added to the allowance by the renewal.
              */
             calls_added?: number;
             /**
              * Format: date-time
-             * @description Of the license, after.
+             * @description End of the license after the change; absent if it does not expire.
              */
             expires?: string;
             /**
              * Format: int64
-             * @description By a renewal, in ms.
+             * @description Milliseconds added to the end of the license by the renewal.
              */
             extended_ms?: number;
-            /** @description The customer before a transfer. */
+            /** @description Name of the customer before the transfer. */
             from_customer?: string;
+            /** @description Id of the customer's record before the transfer; absent if there was none. */
             from_customer_id?: string;
+            /** @description Key of the renewal or transfer. */
             key: string;
-            /** @enum {string} */
+            /**
+             * @description Kind of the change.
+             * @enum {string}
+             */
             kind: "started" | "renewed" | "transferred";
             /**
              * Format: date-time
-             * @description Of the license, after.
+             * @description End of maintenance after the change; absent if there is none.
              */
             maintenance?: string;
             /**
              * Format: int64
-             * @description By a renewal, in ms.
+             * @description Milliseconds added to the end of maintenance by the renewal.
              */
             maintenance_extended_ms?: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of the change.
+             */
             time: string;
-            /** @description The customer after a transfer. */
+            /** @description Name of the customer after the transfer. */
             to_customer?: string;
+            /** @description Id of the customer's record after the transfer; absent if there is none. */
             to_customer_id?: string;
         };
         Hold: {
+            /** @description Id of the installation that the slots are held for; absent if a fingerprint part identifies the holder. */
             activation?: string;
+            /** @description Name of the entitlement. */
             entitlement: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Start of the hold.
+             */
             from: string;
+            /** @description Id of the record. */
             id: string;
+            /** @description Purpose of the hold, for people. */
             note?: string;
-            /** @description Name of the part of the fingerprint by which the holder is known. */
+            /** @description Name of the fingerprint part that identifies the holder; absent if the hold is for an installation. */
             part?: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Number of slots held.
+             */
             slots: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description End of the hold.
+             */
             until: string;
         };
         ImportCertificateInput: {
-            /** @description Armored, of the product's root. */
+            /** @description OpenPGP certificate of the product's root, armored. */
             certificate: string;
         };
         Invitation: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of creation.
+             */
             created: string;
+            /** @description E-mail address of the invited person. */
             email: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time at which the invitation expires.
+             */
             expires: string;
+            /** @description Id of the record. */
             id: string;
-            /** @description The member who invites. */
+            /** @description Id of the member who sent the invitation. */
             invited_by: string;
-            /** @enum {string} */
+            /**
+             * @description Role that the invited person gets.
+             * @enum {string}
+             */
             role: "owner" | "admin" | "developer" | "support" | "viewer";
         };
         InviteMemberInput: {
+            /** @description E-mail address of the invited person. */
             email: string;
             /**
-             * @description Owners are invited by owners alone.
+             * @description Role that the invited person gets. Only owners can invite owners.
              * @enum {string}
              */
             role: "owner" | "admin" | "developer" | "support" | "viewer";
         };
         Key: {
+            /** @description Algorithm of the key. */
             algorithm: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of creation.
+             */
             created: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time at which the key expires; absent if it does not.
+             */
             expires?: string;
+            /** @description OpenPGP fingerprint of the key, in upper-case hex digits. */
             fingerprint: string;
-            /** @description The server has its private part. */
+            /** @description True if the server holds the private key. */
             has_private_key: boolean;
-            /** @description The server signs with it now. */
+            /** @description True if the server signs with the key now. */
             is_active: boolean;
-            /** @description Of a requested key: what onelicense keys certify wants, where the root is. */
+            /** @description Certification request for the command onelicense keys certify, at the place of the root; only for a requested key. */
             request?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time at which the key was revoked; absent if it was not.
+             */
             revoked?: string;
-            /** @description It certifies the others. */
+            /** @description True for the root key, which certifies the others. */
             root: boolean;
-            /** @enum {string} */
+            /**
+             * @description State of the key in its rotation.
+             * @enum {string}
+             */
             state: "requested" | "next" | "current" | "retired" | "compromised" | "expired" | "weak";
-            /** @description What its signatures are good for: file, lease, statement, delegation. */
+            /** @description Kinds of signatures that the key is good for: file, lease, statement, delegation. */
             uses: string[];
         };
         Keyring: {
-            /** @description The root first, then in the order in which they were made. */
+            /** @description Keys of the product: the root first, then by time of creation. */
             keys: components["schemas"]["Key"][];
             /** @description Fingerprint of the root key, which programs pin. */
             root: string;
-            /** @description The newest; absent while there is none. */
+            /** @description Newest revocation list; absent if none was published. */
             statement?: components["schemas"]["Statement"];
         };
         License: {
             /**
              * Format: int64
-             * @description Calls that the license allows, in each period if its policy has periods. null: no limit, for types that do not count calls.
+             * @description Calls that the license allows: in each period if its policy has periods, else in total; null for no limit.
              */
             allowance: number | null;
+            /** @description True if the record is archived; its licenses do not work then. */
             archived: boolean;
             /**
              * Format: int64
-             * @description Calls counted so far; only where one license is read.
+             * @description Calls used so far; present only where a single license is read.
              */
             calls_used?: number;
+            /** @description Names of the contexts in which entitlements are used: letters, digits, dots, hyphens and underscores. */
             contexts: string[];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of creation.
+             */
             created: string;
+            /** @description Name of the customer. */
             customer: string;
-            /** @description Of the customer's record. */
+            /** @description Id of the customer's record; absent if the license has none. */
             customer_id?: string;
+            /** @description Entitlements of the license. */
             entitlements: components["schemas"]["Entitlement"][];
             /**
              * Format: date-time
-             * @description Absent while a term that counts from the first activation has not begun.
+             * @description Time at which the license expires; absent if it does not, or if its term begins with the first activation.
              */
             expires?: string;
             /**
              * Format: int64
-             * @description The term, in ms, if it has one.
+             * @description Milliseconds of the term; absent if the license has a fixed end or none.
              */
             expires_after_ms?: number;
-            /** @enum {string} */
+            /**
+             * @description Start of the term: the creation of the license or its first activation. Default: creation.
+             * @enum {string}
+             */
             expires_from?: "creation" | "activation";
-            /** @description Names of the parts of the one machine that it is good for. */
+            /** @description Names of the fingerprint parts of the one machine that the license is bound to; absent if it is not bound. */
             fingerprint_parts?: string[] | null;
+            /** @description Id of the record. */
             id: string;
             /**
              * Format: date-time
-             * @description Other versions of the product that were released until then are good too.
+             * @description End of maintenance: other versions of the product released until then work too; absent if none do.
              */
             maintenance?: string;
+            /** @description Vendor's own names and values; the server never interprets them. */
             metadata: {
                 [key: string]: string;
             };
+            /** @description Name of the license. */
             name: string;
+            /** @description Values that replace those of the version's policy for this license. */
             overrides: components["schemas"]["Overrides"];
+            /** @description Id of the product. */
             product: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Revision of the record; every edit raises it by one.
+             */
             revision: number;
-            /** @enum {string} */
+            /**
+             * @description Status of the license.
+             * @enum {string}
+             */
             status: "active" | "suspended" | "revoked";
+            /** @description True for a trial license. */
             trial?: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of the last edit.
+             */
             updated: string;
+            /** @description Id of the version. */
             version: string;
         };
         LicenseIDs: {
+            /** @description Ids of the licenses. */
             ids: string[];
         };
         LicenseImportResult: {
             /**
              * Format: int64
-             * @description Licenses that were read; all of them are good.
+             * @description Number of valid licenses read.
              */
             count: number;
+            /** @description True if the request was only checked and nothing was created. */
             dry_run: boolean;
-            /** @description Of the licenses that were made, in the order of the request; empty for a dry run. */
+            /** @description Ids of the created licenses, in the order of the request; empty for a dry run. */
             ids: string[];
         };
         LimitWindow: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Number counted in the window.
+             */
             count: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Start of the window.
+             */
             from: string;
             /**
              * Format: int64
-             * @description Largest count in the window. null: no limit.
+             * @description Largest count in the window; null for no limit.
              */
             limit: number | null;
             /**
              * Format: date-time
-             * @description From then on it counts anew.
+             * @description End of the window; counting begins anew then.
              */
             until: string;
         };
         ListActivation: {
+            /** @description Records of this page. */
             items: components["schemas"]["Activation"][];
-            /** @description Cursor of the next page; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             next?: string;
         };
         ListActiveSession: {
+            /** @description Records of this page. */
             items: components["schemas"]["ActiveSession"][];
-            /** @description Cursor of the next page; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             next?: string;
         };
         ListAuditLine: {
+            /** @description Records of this page. */
             items: components["schemas"]["AuditLine"][];
-            /** @description Cursor of the next page; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             next?: string;
         };
         ListCustomer: {
+            /** @description Records of this page. */
             items: components["schemas"]["Customer"][];
-            /** @description Cursor of the next page; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             next?: string;
         };
         ListDelivery: {
+            /** @description Records of this page. */
             items: components["schemas"]["Delivery"][];
-            /** @description Cursor of the next page; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             next?: string;
         };
         ListEvent: {
+            /** @description Records of this page. */
             items: components["schemas"]["Event"][];
-            /** @description Cursor of the next page; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             next?: string;
         };
         ListHistoryEntry: {
+            /** @description Records of this page. */
             items: components["schemas"]["HistoryEntry"][];
-            /** @description Cursor of the next page; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             next?: string;
         };
         ListHold: {
+            /** @description Records of this page. */
             items: components["schemas"]["Hold"][];
-            /** @description Cursor of the next page; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             next?: string;
         };
         ListInvitation: {
+            /** @description Records of this page. */
             items: components["schemas"]["Invitation"][];
-            /** @description Cursor of the next page; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             next?: string;
         };
         ListLicense: {
+            /** @description Records of this page. */
             items: components["schemas"]["License"][];
-            /** @description Cursor of the next page; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             next?: string;
         };
         ListMemberDetails: {
+            /** @description Records of this page. */
             items: components["schemas"]["MemberDetails"][];
-            /** @description Cursor of the next page; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             next?: string;
         };
         ListPeriod: {
+            /** @description Records of this page. */
             items: components["schemas"]["Period"][];
-            /** @description Cursor of the next page; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             next?: string;
         };
         ListProduct: {
+            /** @description Records of this page. */
             items: components["schemas"]["Product"][];
-            /** @description Cursor of the next page; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             next?: string;
         };
         ListQueueEntry: {
+            /** @description Records of this page. */
             items: components["schemas"]["QueueEntry"][];
-            /** @description Cursor of the next page; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             next?: string;
         };
         ListReservation: {
+            /** @description Records of this page. */
             items: components["schemas"]["Reservation"][];
-            /** @description Cursor of the next page; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             next?: string;
         };
         ListToken: {
+            /** @description Records of this page. */
             items: components["schemas"]["Token"][];
-            /** @description Cursor of the next page; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             next?: string;
         };
         ListVersion: {
+            /** @description Records of this page. */
             items: components["schemas"]["Version"][];
-            /** @description Cursor of the next page; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             next?: string;
         };
         ListWebhook: {
+            /** @description Records of this page. */
             items: components["schemas"]["Webhook"][];
-            /** @description Cursor of the next page; absent on the last. */
+            /** @description Cursor of the next page; absent on the last page. */
             next?: string;
         };
         LoginInput: {
-            /** @description Of the authenticator, or a recovery code; when the answer was code_required. */
+            /** @description Code of the authenticator, or a recovery code; required when the login without it is refused with code_required. */
             code?: string;
+            /** @description E-mail address. */
             email: string;
+            /** @description Present password of the member. */
             password: string;
         };
         MFAEnabled: {
-            /** @description To be sent as X-CSRF-Token with every request but GET; empty for an API token. */
+            /** @description Value to send in the header X-CSRF-Token with every request but GET; empty for an API token. */
             csrf_token: string;
             /**
              * Format: date-time
-             * @description Absent for an API token that never does.
+             * @description Time at which the session or API token expires; absent for an API token that does not.
              */
             expires?: string;
+            /** @description Member who is logged in, or for whom the API token acts. */
             member: components["schemas"]["Member"];
+            /** @description Organisation of the member. */
             organisation: components["schemas"]["Organisation"];
-            /** @description They are shown here and never again. */
+            /** @description Recovery codes, each good for one login. They are shown only here. */
             recovery_codes: string[];
-            /** @description Of an API token; a session may what the role allows. */
+            /** @description Permissions of the API token; absent for a session, which may do all that the member's role allows. */
             scope?: ("access.manage" | "activations.deactivate" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.issue" | "licenses.read" | "licenses.revoke" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
         };
         MFAStatus: {
+            /** @description True if logging in takes a code of the authenticator. */
             enabled: boolean;
             /**
              * Format: int64
-             * @description How many are left.
+             * @description Number of recovery codes that have not been used.
              */
             recovery_codes_left: number;
         };
         Member: {
+            /** @description E-mail address. */
             email: string;
+            /** @description Id of the record. */
             id: string;
+            /** @description Name of the member. */
             name: string;
-            /** @enum {string} */
+            /**
+             * @description Role of the member in the organisation.
+             * @enum {string}
+             */
             role: "owner" | "admin" | "developer" | "support" | "viewer";
         };
         MemberDetails: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of creation.
+             */
             created: string;
+            /** @description True if the member cannot log in and the member's API tokens do not work. */
             disabled: boolean;
+            /** @description E-mail address. */
             email: string;
-            /** @description Mail to the address reaches the person. */
+            /** @description True if the member has proven to receive mail at the address. */
             email_verified: boolean;
+            /** @description Id of the record. */
             id: string;
+            /** @description Name of the member. */
             name: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Revision of the record; every edit raises it by one.
+             */
             revision: number;
-            /** @enum {string} */
+            /**
+             * @description Role of the member in the organisation.
+             * @enum {string}
+             */
             role: "owner" | "admin" | "developer" | "support" | "viewer";
         };
         NamedNumber: {
+            /** @description Name of the number. */
             name: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Value of the number.
+             */
             value: number;
         };
         NotificationPreferences: {
+            /** @description Types of the events that are mailed. */
             events: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled")[];
-            /** @description False: it is what is usual. */
+            /** @description True if the types were chosen; false for the default. */
             is_custom: boolean;
         };
         OIDCProvider: {
+            /** @description Client id that the provider has given this server. */
             client_id: string;
             /**
-             * @description What somebody becomes who was not invited; absent: nothing. Needs domains.
+             * @description Role of people who log in without an invitation; absent to refuse them. Requires domains.
              * @enum {string}
              */
             default_role?: "admin" | "developer" | "support" | "viewer";
-            /** @description Of e-mail addresses that are let in; absent: all. */
+            /** @description Domains of the e-mail addresses that may log in; absent for all domains. */
             domains?: string[];
-            /** @description Its address, such as https://login.example.com. */
+            /** @description Address of the provider, such as https://login.example.com. */
             issuer: string;
         };
         OIDCProviderInput: {
+            /** @description Client id that the provider has given this server. */
             client_id: string;
-            /** @description Kept where it is absent and the client the same. No answer shows it. */
+            /** @description Client secret; absent to keep the stored one for the same client. No answer shows it. */
             client_secret?: string;
             /**
-             * @description What somebody becomes who was not invited; absent: nothing. Needs domains.
+             * @description Role of people who log in without an invitation; absent to refuse them. Requires domains.
              * @enum {string}
              */
             default_role?: "admin" | "developer" | "support" | "viewer";
-            /** @description Of e-mail addresses that are let in; absent: all. */
+            /** @description Domains of the e-mail addresses that may log in; absent for all domains. */
             domains?: string[];
-            /** @description Its address, such as https://login.example.com. */
+            /** @description Address of the provider, such as https://login.example.com. */
             issuer: string;
         };
         OIDCRedirect: {
-            /** @description To be opened in the same browser. */
+            /** @description Address of the provider, to open in the same browser. */
             url: string;
         };
         OneTimeLink: {
-            /** @description Absent where the server has mailed it. */
+            /** @description Link to pass on to the member; absent if the server has mailed it. */
             link?: string;
         };
         Organisation: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of creation.
+             */
             created: string;
+            /** @description Id of the record. */
             id: string;
+            /** @description Name of the organisation. */
             name: string;
         };
         OrganisationImportResult: {
-            /** @description With dry_run: what would be made. */
+            /** @description Numbers of created records; for a dry run, of those that would be created. */
             created: components["schemas"]["Counts"];
+            /** @description True if the request was only checked and nothing was created. */
             dry_run: boolean;
-            /** @description Old id to new one, of records whose id was taken on this server. */
+            /** @description New ids by old id, for records whose id was taken on this server. */
             renamed: {
                 [key: string]: string;
             };
-            /** @description What the export tells and an import does not make: events and periods of usage are the old server's, and programs activate anew. */
+            /** @description Numbers of records that an import does not create: history, periods, installations and reservations. */
             skipped: components["schemas"]["Counts"];
         };
         Overrides: {
@@ -2699,13 +3018,19 @@ export interface components {
             trigger?: "interval" | "every_call";
         };
         Period: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Calls used in the period.
+             */
             calls_used: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Start of the period.
+             */
             from: string;
             /**
              * Format: date-time
-             * @description Only of the present one.
+             * @description End of the period; absent in the list of past periods.
              */
             until?: string;
         };
@@ -2922,395 +3247,491 @@ export interface components {
             type: "calls" | "time" | "time_and_calls" | "perpetual";
         };
         Problem: {
-            /** @description What went wrong, for programs; it never changes its meaning. */
+            /** @description Code of the problem, for programs; its meaning never changes. */
             code: string;
-            /** @description What went wrong, for people. */
+            /** @description Explanation for people. */
             detail: string;
-            /** @description The members of the request that are wrong. */
+            /** @description Members of the request that are invalid. */
             errors?: components["schemas"]["FieldError"][];
             /**
              * Format: int64
-             * @description The HTTP status.
+             * @description HTTP status.
              */
             status: number;
-            /** @description The HTTP status in words. */
+            /** @description Name of the HTTP status. */
             title: string;
-            /** @description Always about:blank: the code tells problems apart. */
+            /** @description URI about:blank; the code tells problems apart. */
             type: string;
         };
         Product: {
+            /** @description True if the record is archived; its licenses do not work then. */
             archived: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of creation.
+             */
             created: string;
+            /** @description Description of the product. */
             description: string;
+            /** @description Id of the record. */
             id: string;
+            /** @description Vendor's own names and values; the server never interprets them. */
             metadata: {
                 [key: string]: string;
             };
+            /** @description Name of the product. */
             name: string;
             /**
              * Format: int64
-             * @description Raised by each change; an edit names the one that it was made from.
+             * @description Revision of the record; every edit raises it by one.
              */
             revision: number;
-            /** @description Fingerprint of the root key, which programs pin; only where one product is read. */
+            /** @description Fingerprint of the root key, which programs pin; present only where a single product is read. */
             root?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of the last edit.
+             */
             updated: string;
         };
         ProductKeysInput: {
             /**
              * Format: int64
-             * @description Of OpenPGP. GnuPG reads 4; 6 is RFC 9580.
+             * @description Version of OpenPGP for new keys. GnuPG reads 4; 6 is RFC 9580. Default: 4.
              * @enum {integer}
              */
             openpgp_version?: 4 | 6;
-            /** @description Private keys that were made elsewhere, armored, without a passphrase and with or without their root. They belong to one product. */
+            /** @description Existing private keys, armored, without a passphrase, with or without their root. They can belong to one product only. */
             private_keys?: string;
         };
         PublishRevocationsInput: {
             /**
              * Format: int64
-             * @description Largest age of a statement for license files from now on, in milliseconds. null: no limit. Absent: as before.
+             * @description Milliseconds for which license files accept a list from now on; null for any age. Default: unchanged.
              */
             max_age_ms?: number | null;
         };
         QueueEntry: {
+            /** @description Id of an installation: the hash of its own public key, 64 lower-case hex digits. */
             activation: string;
+            /** @description Name of the entitlement. */
             entitlement: string;
             /**
              * Format: date-time
-             * @description When enough of the slots that are held now will have lapsed, if nobody renews or returns one. Absent: fewer are held.
+             * @description Time by which enough slots will have lapsed if none is renewed or returned; absent if fewer are held.
              */
             expected?: string;
             /**
              * Format: int64
-             * @description From 1.
+             * @description Position in the queue of the entitlement, from 1.
              */
             position: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time at which the installation was queued.
+             */
             since: string;
             /**
              * Format: date-time
-             * @description When it is passed over, unless it asks again.
+             * @description Time at which the place in the queue lapses unless the installation asks again.
              */
             until: string;
         };
         ReauthenticationInput: {
-            /** @description Of the authenticator, or a recovery code. */
+            /** @description Code of the authenticator, or a recovery code. */
             code: string;
+            /** @description Present password of the member. */
             password: string;
         };
         RecoveryCodes: {
-            /** @description They are shown here and never again. */
+            /** @description Recovery codes, each good for one login. They are shown only here. */
             recovery_codes: string[];
         };
         RenewLicenseInput: {
             /**
              * Format: int64
-             * @description On top of the allowance.
+             * @description Calls added to the allowance. Default: 0.
              */
             calls?: number;
             /**
              * Format: int64
-             * @description Milliseconds on top of the license's time, or from now if that has passed.
+             * @description Milliseconds added to the end of the license, or to the present time if it has expired. Default: 0.
              */
             extend_ms?: number;
-            /** @description The caller's own, such as the number of an order: the same renewal again changes nothing. */
+            /** @description Caller's own key, such as an order number: the same renewal sent again changes nothing. */
             key: string;
             /**
              * Format: int64
-             * @description Milliseconds on top of the maintenance, or from now if that has passed.
+             * @description Milliseconds added to the end of maintenance, or to the present time if it has passed. Default: 0.
              */
             maintenance_ms?: number;
         };
         RequestPasswordResetInput: {
+            /** @description E-mail address of the member. */
             email: string;
         };
         Reservation: {
+            /** @description Id of an installation: the hash of its own public key, 64 lower-case hex digits. */
             activation: string;
-            /** @description The one it was first reserved in. */
+            /** @description Context in which the slot was first reserved. */
             context: string;
+            /** @description Name of the entitlement. */
             entitlement: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of the reservation.
+             */
             since: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time at which the reservation lapses unless it is renewed.
+             */
             until: string;
         };
         ResetPasswordInput: {
-            /** @description 12 characters or more. */
+            /** @description New password, 12 characters or more. */
             password: string;
-            /** @description From the link. */
+            /** @description One-time token from the link. */
             token: string;
         };
         Session: {
-            /** @description To be sent as X-CSRF-Token with every request but GET; empty for an API token. */
+            /** @description Value to send in the header X-CSRF-Token with every request but GET; empty for an API token. */
             csrf_token: string;
             /**
              * Format: date-time
-             * @description Absent for an API token that never does.
+             * @description Time at which the session or API token expires; absent for an API token that does not.
              */
             expires?: string;
+            /** @description Member who is logged in, or for whom the API token acts. */
             member: components["schemas"]["Member"];
+            /** @description Organisation of the member. */
             organisation: components["schemas"]["Organisation"];
-            /** @description Of an API token; a session may what the role allows. */
+            /** @description Permissions of the API token; absent for a session, which may do all that the member's role allows. */
             scope?: ("access.manage" | "activations.deactivate" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.issue" | "licenses.read" | "licenses.revoke" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
         };
         SetupInput: {
+            /** @description E-mail address of the owner. */
             email: string;
+            /** @description Name of the owner. */
             name: string;
-            /** @description Name of the vendor. */
+            /** @description Name of the new organisation. */
             organisation: string;
-            /** @description 12 characters or more. */
+            /** @description Password of the owner, 12 characters or more. */
             password: string;
-            /** @description The one-time token that the server prints at its start. */
+            /** @description One-time token, from the link that the server prints. */
             token: string;
         };
         Statement: {
             /**
              * Format: int64
-             * @description How many keys it names as retired or compromised.
+             * @description Number of keys listed as retired or compromised.
              */
             keys: number;
             /**
              * Format: int64
-             * @description How many licenses it revokes.
+             * @description Number of revoked licenses.
              */
             licenses: number;
             /**
              * Format: int64
-             * @description Largest age of the statement for license files, in milliseconds. null: no limit.
+             * @description Milliseconds for which license files accept the list; null for any age.
              */
             max_age_ms: number | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Number of the list; each new one is higher by one.
+             */
             number: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of publication.
+             */
             time: string;
         };
         Statistics: {
+            /** @description Version of the client library. */
             host?: string;
+            /** @description Numbers that the program reports about itself. */
             numbers?: components["schemas"]["NamedNumber"][] | null;
+            /** @description Platform of the program. */
             platform?: string;
+            /** @description Version of the program. */
             program?: string;
         };
         Token: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of creation.
+             */
             created: string;
             /**
              * Format: date-time
-             * @description Absent: never.
+             * @description Time at which the token expires; absent if it does not.
              */
             expires?: string;
-            /** @description Also the part of the secret between its two underscores. */
+            /** @description Id of the token; also the part of its secret between the two underscores. */
             id: string;
             /**
              * Format: date-time
-             * @description Last use, within an hour; absent: never.
+             * @description Time of the last use, to within an hour; absent if the token was never used.
              */
             last_used?: string;
-            /** @description Who made it, and for whom it acts. */
+            /** @description Id of the member who created the token and for whom it acts. */
             member: string;
+            /** @description Purpose of the token, for people. */
             name: string;
+            /** @description Permissions of the token. */
             scope: ("access.manage" | "activations.deactivate" | "audit.read" | "catalogue.delete" | "catalogue.edit" | "catalogue.read" | "keys.compromise" | "keys.edit" | "keys.read" | "licenses.edit" | "licenses.issue" | "licenses.read" | "licenses.revoke" | "members.edit" | "members.read" | "organisation.export" | "tokens.manage" | "webhooks.manage")[];
         };
         TransferLicenseInput: {
-            /** @description Absent: the name in the record. */
+            /** @description Name of the new customer. Default: the name in the customer's record. */
             customer?: string;
-            /** @description The record of the new customer; this or the name is needed. */
+            /** @description Id of the new customer's record; required if no name is given. */
             customer_id?: string;
-            /** @description Deactivate the installations of the customer before. */
+            /** @description True to deactivate the installations of the present customer. Default: false. */
             deactivate_installations?: boolean;
-            /** @description The caller's own: the same transfer again changes nothing. */
+            /** @description Caller's own key: the same transfer sent again changes nothing. */
             key?: string;
         };
         UpdateAccessSettingsInput: {
-            /** @description Absent: people log in here alone. */
+            /** @description OpenID Connect provider; absent to let members log in only here. */
             oidc?: components["schemas"]["OIDCProviderInput"];
+            /** @description True if members who log in with a password alone may do nothing but enrol a second factor. API tokens created in such a session stop. */
             require_mfa: boolean;
             /**
              * Format: int64
-             * @description As they were read; needed unless If-Match names it.
+             * @description Revision of the record as it was read; required unless If-Match gives it. The update is refused if the record was edited since.
              */
             revision?: number;
         };
         UpdateActivationInput: {
-            /** @description Empty: none. */
+            /** @description Name of the installation, for searches; an empty text removes it. */
             name: string;
         };
         UpdateCustomerInput: {
+            /** @description E-mail address. */
             email?: string;
-            /** @description Replaces all of it. */
+            /** @description Vendor's own names and values; the server never interprets them. */
             metadata?: {
                 [key: string]: string;
             };
-            /** @description Licenses keep the name that they have. */
+            /** @description New name of the customer. Licenses keep the name that they have. */
             name?: string;
+            /** @description New reference, unique within the organisation; an empty text removes it. */
             reference?: string;
             /**
              * Format: int64
-             * @description Of the customer as it was read; needed unless If-Match names it.
+             * @description Revision of the record as it was read; required unless If-Match gives it. The update is refused if the record was edited since.
              */
             revision?: number;
         };
         UpdateLicenseInput: {
             /**
              * Format: int64
-             * @description Calls that the license allows. null: no limit, for types that do not count calls.
+             * @description New allowance in calls; null for no limit.
              */
             allowance?: number | null;
-            /** @description Replaces all of them. Files that were issued before still say the old ones. */
+            /** @description Contexts that replace all present ones. License files issued before keep the old ones. */
             contexts?: string[];
+            /** @description New name of the customer. */
             customer?: string;
-            /** @description null: no record. */
+            /** @description Id of the customer's record; null for none. */
             customer_id?: string | null;
-            /** @description Replaces all of them. */
+            /** @description Entitlements that replace all present ones. */
             entitlements?: components["schemas"]["Entitlement"][];
             /**
              * Format: date-time
-             * @description null: never, or, of a term that counts from the first activation, anew with the next sync of any installation.
+             * @description Time at which the license expires; null for never, or to restart a term with the next sync of any installation.
              */
             expires?: string | null;
             /**
              * Format: date-time
-             * @description null: none.
+             * @description End of maintenance; null for none.
              */
             maintenance?: string | null;
-            /** @description Replaces all of it. */
+            /** @description Vendor's own names and values; the server never interprets them. */
             metadata?: {
                 [key: string]: string;
             };
+            /** @description New name of the license. */
             name?: string;
-            /** @description Replaces all of them. */
+            /** @description Overrides that replace all present ones. */
             overrides?: components["schemas"]["Overrides"];
             /**
              * Format: int64
-             * @description Of the license as it was read; needed unless If-Match names it.
+             * @description Revision of the record as it was read; required unless If-Match gives it. The update is refused if the record was edited since.
              */
             revision?: number;
+            /** @description True for a trial license; its type must have an end. */
             trial?: boolean;
         };
         UpdateMemberInput: {
+            /** @description New name of the member. */
             name?: string;
             /**
              * Format: int64
-             * @description Of the person as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since.
+             * @description Revision of the record as it was read; required unless If-Match gives it. The update is refused if the record was edited since.
              */
             revision?: number;
             /**
-             * @description Owners are made and changed by owners alone.
+             * @description New role of the member. Only owners can assign or change the owner role.
              * @enum {string}
              */
             role?: "owner" | "admin" | "developer" | "support" | "viewer";
         };
         UpdateNotificationsInput: {
-            /** @description Empty: nothing. */
+            /** @description Types of the events to mail; an empty list for none. */
             events: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled")[];
         };
         UpdateProductInput: {
+            /** @description New description of the product. */
             description?: string;
-            /** @description Replaces all of it. */
+            /** @description Vendor's own names and values; the server never interprets them. */
             metadata?: {
                 [key: string]: string;
             };
+            /** @description New name of the product. */
             name?: string;
             /**
              * Format: int64
-             * @description Of the product as it was read; needed unless If-Match names it. Refused with edit_conflict when it has changed since.
+             * @description Revision of the record as it was read; required unless If-Match gives it. The update is refused if the record was edited since.
              */
             revision?: number;
         };
         UpdateVersionInput: {
+            /** @description New description of the version. */
             description?: string;
-            /** @description Replaces all of it. */
+            /** @description Vendor's own names and values; the server never interprets them. */
             metadata?: {
                 [key: string]: string;
             };
+            /** @description New name of the version. */
             name?: string;
-            /** @description Replaces all of it; the type stays. Programs get it with their next sync. */
+            /** @description Policy that replaces the whole present one, of the same type. Programs get it with their next sync. */
             policy?: components["schemas"]["PolicyInput"];
             /**
              * Format: date-time
-             * @description null: no license but its own is good for it.
+             * @description Time of release; null if only licenses of this version work with it.
              */
             released?: string | null;
             /**
              * Format: int64
-             * @description Of the version as it was read; needed unless If-Match names it.
+             * @description Revision of the record as it was read; required unless If-Match gives it. The update is refused if the record was edited since.
              */
             revision?: number;
         };
         UpdateWebhookInput: {
+            /** @description True to stop sending events, false to send them again. */
             disabled?: boolean;
+            /** @description Types of the events to send; they replace all present ones. */
             events?: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled")[];
+            /** @description New name of the webhook. */
             name?: string;
             /**
              * Format: int64
-             * @description Of the webhook as it was read; needed unless If-Match names it.
+             * @description Revision of the record as it was read; required unless If-Match gives it. The update is refused if the record was edited since.
              */
             revision?: number;
+            /** @description New address. */
             url?: string;
         };
         Usage: {
-            /** @description The latest window of activations. */
+            /** @description Present window of the activation limit; absent if it is empty. */
             activations?: components["schemas"]["LimitWindow"];
             /**
              * Format: int64
-             * @description Calls that the license allows, in each period if there are periods. null: no limit.
+             * @description Calls that the license allows: in each period if its policy has periods, else in total; null for no limit.
              */
             allowance: number | null;
             /**
              * Format: int64
-             * @description Calls since the license was made.
+             * @description Calls used since the creation of the license.
              */
             calls_used: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of the last activation.
+             */
             last_activation?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of the last sync of any installation.
+             */
             last_sync?: string;
             /**
              * Format: int64
-             * @description Activated now.
+             * @description Number of activated installations.
              */
             machines: number;
-            /** @description The present one. */
+            /** @description Present period; absent if the policy has no periods. */
             period?: components["schemas"]["Period"];
-            /** @description Latest window of transfers from machine to machine. */
+            /** @description Present window of the transfer limit; absent if it is empty. */
             transfers?: components["schemas"]["LimitWindow"];
         };
         VerifyEmailInput: {
-            /** @description From the link. */
+            /** @description One-time token from the mailed link. */
             token: string;
         };
         Version: {
+            /** @description True if the record is archived; its licenses do not work then. */
             archived: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of creation.
+             */
             created: string;
+            /** @description Description of the version. */
             description: string;
+            /** @description Id of the record. */
             id: string;
+            /** @description Vendor's own names and values; the server never interprets them. */
             metadata: {
                 [key: string]: string;
             };
+            /** @description Name of the version. */
             name: string;
+            /** @description Policy of the version's licenses. */
             policy: components["schemas"]["Policy"];
+            /** @description Id of the product. */
             product: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of release; licenses of other versions whose maintenance lasts until then work with this one too.
+             */
             released?: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Revision of the record; every edit raises it by one.
+             */
             revision: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of the last edit.
+             */
             updated: string;
         };
         Webhook: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Time of creation.
+             */
             created: string;
+            /** @description True if no events are sent. */
             disabled: boolean;
-            /** @description Why the server has disabled it; absent: a member did. */
+            /** @description Reason for which the server disabled the webhook; absent if a member did. */
             disabled_reason?: string;
+            /** @description Types of the events that are sent. */
             events: ("license.created" | "license.changed" | "license.suspended" | "license.reinstated" | "license.revoked" | "license.deleted" | "license.expiring" | "license.expired" | "license.nearly_exhausted" | "license.exhausted" | "activation.created" | "activation.closed" | "activation.refused" | "activation.restored" | "activation.clone_suspected" | "activation.restored_too_often" | "keys.changed" | "keys.compromised" | "server.restored" | "server.interrupted" | "webhook.disabled")[];
+            /** @description Id of the record. */
             id: string;
+            /** @description Name of the webhook. */
             name: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Revision of the record; every edit raises it by one.
+             */
             revision: number;
+            /** @description Address that events are sent to. */
             url: string;
         };
     };
@@ -3325,20 +3746,21 @@ export interface operations {
     listAudit: {
         parameters: {
             query?: {
-                /** @description The server's own is shown to the organisation that was made with it. */
+                /** @description Chain: the organisation's, or the server's, which only the organisation created with it can read. Default: organisation. */
                 chain?: "organisation" | "server";
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Id of a member or token. */
+                /** @description Id of a member or API token. */
                 actor?: string;
-                /** @description Id of an operation of this document, or what the server does by itself. */
+                /** @description Id of an operation of this document, or the name of what the server does by itself. */
                 action?: string;
-                /** @description Such as licenses/5edb1264cc150913cb7640f8. */
+                /** @description Record concerned, such as licenses/5edb1264cc150913cb7640f8. */
                 record?: string;
-                /** @description Not before. */
+                /** @description Earliest time of the lines. */
                 from?: string;
-                /** @description Before. */
+                /** @description Limit of the time: lines before it. */
                 until?: string;
             };
             header?: never;
@@ -3370,9 +3792,9 @@ export interface operations {
     exportAudit: {
         parameters: {
             query?: {
-                /** @description The server's own is shown to the organisation that was made with it. */
+                /** @description Chain: the organisation's, or the server's, which only the organisation created with it can read. Default: organisation. */
                 chain?: "organisation" | "server";
-                /** @description Number of the last line of the export before; 0: from the first line on. */
+                /** @description Number of the last line of the previous export; 0 starts at the first line. */
                 after?: number;
             };
             header?: never;
@@ -3406,7 +3828,7 @@ export interface operations {
     getAuditHead: {
         parameters: {
             query?: {
-                /** @description The server's own is shown to the organisation that was made with it. */
+                /** @description Chain: the organisation's, or the server's, which only the organisation created with it can read. Default: organisation. */
                 chain?: "organisation" | "server";
             };
             header?: never;
@@ -3439,7 +3861,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3475,7 +3897,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3511,7 +3933,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3546,10 +3968,11 @@ export interface operations {
     listCustomers: {
         parameters: {
             query?: {
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Part of the name, in any case. */
+                /** @description Part of the name, ignoring case. */
                 search?: string;
             };
             header?: never;
@@ -3582,7 +4005,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3597,7 +4020,7 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -3620,7 +4043,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags of answers that one has: the answer is 304 if it is still one of them. */
+                /** @description ETags of responses already known; the response is 304 if one of them is current. */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3633,7 +4056,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -3641,7 +4064,7 @@ export interface operations {
                     "application/json": components["schemas"]["Customer"];
                 };
             };
-            /** @description As it was when If-None-Match was answered. */
+            /** @description Not modified: the response is one of those in If-None-Match. */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -3663,7 +4086,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
+                /** @description ETag of the record as it was read, or its revision in quotes, or *. The request is refused with precondition_failed if the record was edited since. */
                 "If-Match"?: string;
             };
             path: {
@@ -3695,7 +4118,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
+                /** @description ETag of the record as it was read, or its revision in quotes, or *. The request is refused with precondition_failed if the record was edited since. */
                 "If-Match"?: string;
             };
             path: {
@@ -3712,7 +4135,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -3765,10 +4188,11 @@ export interface operations {
     listEvents: {
         parameters: {
             query?: {
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Part of the name, in any case. */
+                /** @description Part of the name, ignoring case. */
                 search?: string;
             };
             header?: never;
@@ -3829,28 +4253,33 @@ export interface operations {
     exportLicensesCSV: {
         parameters: {
             query?: {
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Part of the name, in any case. */
+                /** @description Part of the name, ignoring case. */
                 search?: string;
-                /** @description A hyphen: from the largest down. Names without regard to case. */
+                /** @description Order of the list; a hyphen means descending, and names are compared ignoring case. */
                 sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
-                /** @description Only those that are, or that are not. */
+                /** @description True for archived records only, false for others only. Default: both. */
                 archived?: "true" | "false";
+                /** @description Id of the product. */
                 product?: string;
+                /** @description Id of the version. */
                 version?: string;
+                /** @description Status of the license. */
                 status?: "active" | "suspended" | "revoked";
-                /** @description The whole of it, as the license says it. */
+                /** @description Exact name of the customer as in the license. */
                 customer?: string;
+                /** @description Id of the customer's record. */
                 customer_id?: string;
-                /** @description Of the version's policy. */
+                /** @description Type of the version's policy. */
                 type?: "calls" | "time" | "time_and_calls" | "perpetual";
-                /** @description That expire, then or later. */
+                /** @description Earliest end: licenses that expire at this time or later. */
                 expires_after?: string;
-                /** @description That expire before. */
+                /** @description Limit of the end: licenses that expire before this time. */
                 expires_before?: string;
-                /** @description That no installation ever has. A page may then be short, or empty, and yet have a next one. */
+                /** @description True for licenses that no installation has ever activated. A page may then be short or empty and still have a next one. */
                 never_activated?: boolean;
             };
             header?: never;
@@ -3882,28 +4311,33 @@ export interface operations {
     exportLicenses: {
         parameters: {
             query?: {
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Part of the name, in any case. */
+                /** @description Part of the name, ignoring case. */
                 search?: string;
-                /** @description A hyphen: from the largest down. Names without regard to case. */
+                /** @description Order of the list; a hyphen means descending, and names are compared ignoring case. */
                 sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
-                /** @description Only those that are, or that are not. */
+                /** @description True for archived records only, false for others only. Default: both. */
                 archived?: "true" | "false";
+                /** @description Id of the product. */
                 product?: string;
+                /** @description Id of the version. */
                 version?: string;
+                /** @description Status of the license. */
                 status?: "active" | "suspended" | "revoked";
-                /** @description The whole of it, as the license says it. */
+                /** @description Exact name of the customer as in the license. */
                 customer?: string;
+                /** @description Id of the customer's record. */
                 customer_id?: string;
-                /** @description Of the version's policy. */
+                /** @description Type of the version's policy. */
                 type?: "calls" | "time" | "time_and_calls" | "perpetual";
-                /** @description That expire, then or later. */
+                /** @description Earliest end: licenses that expire at this time or later. */
                 expires_after?: string;
-                /** @description That expire before. */
+                /** @description Limit of the end: licenses that expire before this time. */
                 expires_before?: string;
-                /** @description That no installation ever has. A page may then be short, or empty, and yet have a next one. */
+                /** @description True for licenses that no installation has ever activated. A page may then be short or empty and still have a next one. */
                 never_activated?: boolean;
             };
             header?: never;
@@ -3935,11 +4369,11 @@ export interface operations {
     importOrganisation: {
         parameters: {
             query?: {
-                /** @description Say what is wrong, and make nothing. */
+                /** @description True to check the request without creating anything. Default: false. */
                 dry_run?: boolean;
             };
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3975,10 +4409,11 @@ export interface operations {
     listInvitations: {
         parameters: {
             query?: {
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Part of the name, in any case. */
+                /** @description Part of the name, ignoring case. */
                 search?: string;
             };
             header?: never;
@@ -4011,7 +4446,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -4109,28 +4544,33 @@ export interface operations {
     listLicenses: {
         parameters: {
             query?: {
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Part of the name, in any case. */
+                /** @description Part of the name, ignoring case. */
                 search?: string;
-                /** @description A hyphen: from the largest down. Names without regard to case. */
+                /** @description Order of the list; a hyphen means descending, and names are compared ignoring case. */
                 sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
-                /** @description Only those that are, or that are not. */
+                /** @description True for archived records only, false for others only. Default: both. */
                 archived?: "true" | "false";
+                /** @description Id of the product. */
                 product?: string;
+                /** @description Id of the version. */
                 version?: string;
+                /** @description Status of the license. */
                 status?: "active" | "suspended" | "revoked";
-                /** @description The whole of it, as the license says it. */
+                /** @description Exact name of the customer as in the license. */
                 customer?: string;
+                /** @description Id of the customer's record. */
                 customer_id?: string;
-                /** @description Of the version's policy. */
+                /** @description Type of the version's policy. */
                 type?: "calls" | "time" | "time_and_calls" | "perpetual";
-                /** @description That expire, then or later. */
+                /** @description Earliest end: licenses that expire at this time or later. */
                 expires_after?: string;
-                /** @description That expire before. */
+                /** @description Limit of the end: licenses that expire before this time. */
                 expires_before?: string;
-                /** @description That no installation ever has. A page may then be short, or empty, and yet have a next one. */
+                /** @description True for licenses that no installation has ever activated. A page may then be short or empty and still have a next one. */
                 never_activated?: boolean;
             };
             header?: never;
@@ -4163,7 +4603,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags of answers that one has: the answer is 304 if it is still one of them. */
+                /** @description ETags of responses already known; the response is 304 if one of them is current. */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4176,7 +4616,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -4184,7 +4624,7 @@ export interface operations {
                     "application/json": components["schemas"]["License"];
                 };
             };
-            /** @description As it was when If-None-Match was answered. */
+            /** @description Not modified: the response is one of those in If-None-Match. */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -4206,7 +4646,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
+                /** @description ETag of the record as it was read, or its revision in quotes, or *. The request is refused with precondition_failed if the record was edited since. */
                 "If-Match"?: string;
             };
             path: {
@@ -4238,7 +4678,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
+                /** @description ETag of the record as it was read, or its revision in quotes, or *. The request is refused with precondition_failed if the record was edited since. */
                 "If-Match"?: string;
             };
             path: {
@@ -4255,7 +4695,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -4277,10 +4717,11 @@ export interface operations {
     listActivations: {
         parameters: {
             query?: {
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Part of the name, in any case. */
+                /** @description Part of the name, ignoring case. */
                 search?: string;
             };
             header?: never;
@@ -4349,7 +4790,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4382,7 +4823,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4480,7 +4921,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4493,7 +4934,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -4515,10 +4956,11 @@ export interface operations {
     listLicenseEvents: {
         parameters: {
             query?: {
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Part of the name, in any case. */
+                /** @description Part of the name, ignoring case. */
                 search?: string;
             };
             header?: never;
@@ -4586,7 +5028,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4640,7 +5082,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -4662,10 +5104,11 @@ export interface operations {
     listLicenseHistory: {
         parameters: {
             query?: {
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Part of the name, in any case. */
+                /** @description Part of the name, ignoring case. */
                 search?: string;
             };
             header?: never;
@@ -4731,7 +5174,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4830,7 +5273,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4843,7 +5286,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -4866,7 +5309,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4883,7 +5326,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -4905,10 +5348,11 @@ export interface operations {
     listReservations: {
         parameters: {
             query?: {
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Part of the name, in any case. */
+                /** @description Part of the name, ignoring case. */
                 search?: string;
             };
             header?: never;
@@ -4943,7 +5387,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4956,7 +5400,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -4979,7 +5423,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4992,7 +5436,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -5015,7 +5459,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5032,7 +5476,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -5055,7 +5499,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5068,7 +5512,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -5154,10 +5598,11 @@ export interface operations {
     listUsagePeriods: {
         parameters: {
             query?: {
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Part of the name, in any case. */
+                /** @description Part of the name, ignoring case. */
                 search?: string;
             };
             header?: never;
@@ -5191,10 +5636,11 @@ export interface operations {
     listMembers: {
         parameters: {
             query?: {
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Part of the name, in any case. */
+                /** @description Part of the name, ignoring case. */
                 search?: string;
             };
             header?: never;
@@ -5227,7 +5673,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags of answers that one has: the answer is 304 if it is still one of them. */
+                /** @description ETags of responses already known; the response is 304 if one of them is current. */
                 "If-None-Match"?: string;
             };
             path: {
@@ -5240,7 +5686,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -5248,7 +5694,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberDetails"];
                 };
             };
-            /** @description As it was when If-None-Match was answered. */
+            /** @description Not modified: the response is one of those in If-None-Match. */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -5270,7 +5716,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
+                /** @description ETag of the record as it was read, or its revision in quotes, or *. The request is refused with precondition_failed if the record was edited since. */
                 "If-Match"?: string;
             };
             path: {
@@ -5302,7 +5748,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
+                /** @description ETag of the record as it was read, or its revision in quotes, or *. The request is refused with precondition_failed if the record was edited since. */
                 "If-Match"?: string;
             };
             path: {
@@ -5319,7 +5765,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -5342,7 +5788,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5355,7 +5801,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -5378,7 +5824,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5391,7 +5837,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -5443,7 +5889,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5505,17 +5951,27 @@ export interface operations {
     oidcCallback: {
         parameters: {
             query: {
+                /** @description State of the login, as sent to the provider. */
                 state: string;
-                /** @description Absent when the provider refuses. */
+                /** @description Authorization code; absent if the provider refuses the login. */
                 code?: string;
+                /** @description Issuer of the response. */
                 iss?: string;
+                /** @description Error code of the provider. */
                 error?: string;
+                /** @description Error text of the provider. */
                 error_description?: string;
+                /** @description Error page of the provider. */
                 error_uri?: string;
+                /** @description Parameter of the provider, ignored. */
                 session_state?: string;
+                /** @description Scope granted by the provider. */
                 scope?: string;
+                /** @description Parameter of the provider, ignored. */
                 authuser?: string;
+                /** @description Domain at the provider, ignored. */
                 hd?: string;
+                /** @description Parameter of the provider, ignored. */
                 prompt?: string;
             };
             header?: never;
@@ -5611,7 +6067,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags of answers that one has: the answer is 304 if it is still one of them. */
+                /** @description ETags of responses already known; the response is 304 if one of them is current. */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -5622,7 +6078,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -5630,7 +6086,7 @@ export interface operations {
                     "application/json": components["schemas"]["AccessSettings"];
                 };
             };
-            /** @description As it was when If-None-Match was answered. */
+            /** @description Not modified: the response is one of those in If-None-Match. */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -5652,7 +6108,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
+                /** @description ETag of the record as it was read, or its revision in quotes, or *. The request is refused with precondition_failed if the record was edited since. */
                 "If-Match"?: string;
             };
             path?: never;
@@ -5667,7 +6123,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -5778,10 +6234,11 @@ export interface operations {
     listAllTokens: {
         parameters: {
             query?: {
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Part of the name, in any case. */
+                /** @description Part of the name, ignoring case. */
                 search?: string;
             };
             header?: never;
@@ -5904,14 +6361,15 @@ export interface operations {
     listProducts: {
         parameters: {
             query?: {
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Part of the name, in any case. */
+                /** @description Part of the name, ignoring case. */
                 search?: string;
-                /** @description A hyphen: from the largest down. Names without regard to case. */
+                /** @description Order of the list; a hyphen means descending, and names are compared ignoring case. */
                 sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
-                /** @description Only those that are, or that are not. */
+                /** @description True for archived records only, false for others only. Default: both. */
                 archived?: "true" | "false";
             };
             header?: never;
@@ -5944,7 +6402,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -5959,7 +6417,7 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -5982,7 +6440,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags of answers that one has: the answer is 304 if it is still one of them. */
+                /** @description ETags of responses already known; the response is 304 if one of them is current. */
                 "If-None-Match"?: string;
             };
             path: {
@@ -5995,7 +6453,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -6003,7 +6461,7 @@ export interface operations {
                     "application/json": components["schemas"]["Product"];
                 };
             };
-            /** @description As it was when If-None-Match was answered. */
+            /** @description Not modified: the response is one of those in If-None-Match. */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -6025,7 +6483,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
+                /** @description ETag of the record as it was read, or its revision in quotes, or *. The request is refused with precondition_failed if the record was edited since. */
                 "If-Match"?: string;
             };
             path: {
@@ -6057,7 +6515,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
+                /** @description ETag of the record as it was read, or its revision in quotes, or *. The request is refused with precondition_failed if the record was edited since. */
                 "If-Match"?: string;
             };
             path: {
@@ -6074,7 +6532,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -6097,7 +6555,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6110,7 +6568,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -6133,7 +6591,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6202,7 +6660,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6272,7 +6730,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6307,7 +6765,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6342,7 +6800,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6439,7 +6897,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6477,7 +6935,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6490,7 +6948,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -6512,14 +6970,15 @@ export interface operations {
     listVersions: {
         parameters: {
             query?: {
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Part of the name, in any case. */
+                /** @description Part of the name, ignoring case. */
                 search?: string;
-                /** @description A hyphen: from the largest down. Names without regard to case. */
+                /** @description Order of the list; a hyphen means descending, and names are compared ignoring case. */
                 sort?: "created" | "-created" | "name" | "-name" | "updated" | "-updated";
-                /** @description Only those that are, or that are not. */
+                /** @description True for archived records only, false for others only. Default: both. */
                 archived?: "true" | "false";
             };
             header?: never;
@@ -6554,7 +7013,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6571,7 +7030,7 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -6716,7 +7175,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -6775,7 +7234,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -6807,7 +7266,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -6844,7 +7303,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -6878,7 +7337,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -7003,7 +7462,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -7201,10 +7660,11 @@ export interface operations {
     listTokens: {
         parameters: {
             query?: {
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Part of the name, in any case. */
+                /** @description Part of the name, ignoring case. */
                 search?: string;
             };
             header?: never;
@@ -7237,7 +7697,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -7302,7 +7762,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags of answers that one has: the answer is 304 if it is still one of them. */
+                /** @description ETags of responses already known; the response is 304 if one of them is current. */
                 "If-None-Match"?: string;
             };
             path: {
@@ -7315,7 +7775,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -7323,7 +7783,7 @@ export interface operations {
                     "application/json": components["schemas"]["Version"];
                 };
             };
-            /** @description As it was when If-None-Match was answered. */
+            /** @description Not modified: the response is one of those in If-None-Match. */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -7345,7 +7805,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
+                /** @description ETag of the record as it was read, or its revision in quotes, or *. The request is refused with precondition_failed if the record was edited since. */
                 "If-Match"?: string;
             };
             path: {
@@ -7377,7 +7837,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
+                /** @description ETag of the record as it was read, or its revision in quotes, or *. The request is refused with precondition_failed if the record was edited since. */
                 "If-Match"?: string;
             };
             path: {
@@ -7394,7 +7854,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -7417,7 +7877,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -7430,7 +7890,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -7453,7 +7913,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -7470,7 +7930,7 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -7493,7 +7953,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -7530,11 +7990,11 @@ export interface operations {
     importLicenses: {
         parameters: {
             query?: {
-                /** @description Say what is wrong, and make nothing. */
+                /** @description True to check the request without creating anything. Default: false. */
                 dry_run?: boolean;
             };
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
                 "Content-Type"?: string;
             };
@@ -7575,7 +8035,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -7588,7 +8048,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -7610,10 +8070,11 @@ export interface operations {
     listWebhooks: {
         parameters: {
             query?: {
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Part of the name, in any case. */
+                /** @description Part of the name, ignoring case. */
                 search?: string;
             };
             header?: never;
@@ -7646,7 +8107,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -7661,7 +8122,7 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -7684,7 +8145,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ETags of answers that one has: the answer is 304 if it is still one of them. */
+                /** @description ETags of responses already known; the response is 304 if one of them is current. */
                 "If-None-Match"?: string;
             };
             path: {
@@ -7697,7 +8158,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -7705,7 +8166,7 @@ export interface operations {
                     "application/json": components["schemas"]["Webhook"];
                 };
             };
-            /** @description As it was when If-None-Match was answered. */
+            /** @description Not modified: the response is one of those in If-None-Match. */
             304: {
                 headers: {
                     [name: string]: unknown;
@@ -7727,7 +8188,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
+                /** @description ETag of the record as it was read, or its revision in quotes, or *. The request is refused with precondition_failed if the record was edited since. */
                 "If-Match"?: string;
             };
             path: {
@@ -7759,7 +8220,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The ETag of the record as it was read, or its revision in quotes: refused with precondition_failed when it has changed since. *: whatever its revision is. */
+                /** @description ETag of the record as it was read, or its revision in quotes, or *. The request is refused with precondition_failed if the record was edited since. */
                 "If-Match"?: string;
             };
             path: {
@@ -7776,7 +8237,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -7798,10 +8259,11 @@ export interface operations {
     listDeliveries: {
         parameters: {
             query?: {
-                /** @description The next of the page before. */
+                /** @description Cursor of the page, from next of the page before. Default: the first page. */
                 cursor?: string;
+                /** @description Number of records of a page. */
                 limit?: number;
-                /** @description Part of the name, in any case. */
+                /** @description Part of the name, ignoring case. */
                 search?: string;
             };
             header?: never;
@@ -7868,7 +8330,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -7903,7 +8365,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -7916,7 +8378,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description The revision, and after a hyphen a hash of the answer. */
+                    /** @description Revision of the record, a hyphen, and a hash of the response. */
                     ETag?: string;
                     [name: string]: unknown;
                 };
@@ -7939,7 +8401,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description One's own name for this request, random and new for each thing that is to be done. Sent again within 24 hours, the request does nothing more and gets the first answer. */
+                /** @description Random key, new for each request that creates something. Sent again within 24 hours, the same request changes nothing more and gets the first response. */
                 "Idempotency-Key"?: string;
             };
             path: {
