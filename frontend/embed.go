@@ -10,8 +10,8 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// Assets is the folder of the built pages: index.html, and everything it asks for. Beside each larger file lie the same bytes compressed, with
-// .br and .gz at the end of the name. When the pages are not built there is no index.html.
+// Assets returns the folder of the built pages: index.html, and everything it asks for. Beside each larger file are the same bytes,
+// compressed, with .br and .gz at the end of the name. When the pages are not built there is no index.html.
 func Assets() fs.FS {
 	pages, err := fs.Sub(dist, "dist")
 	if err != nil {

@@ -78,8 +78,8 @@ func (a *Advance) Apply(stored Activation, meter *Meter) (Activation, UsageTotal
 }
 
 // ChargeMeter changes a license's meter by what the advance takes of it: a machine's place for a new activation, and the calls. It returns
-// what is charged after that, or the *LimitError that is in the way of the activation; then the meter is as before. The place that a goodbye
-// gives up is not part of it (Meter.Leave).
+// what is charged after that, or the *LimitError that is in the way of the activation; then the meter is as before. The place that a
+// goodbye gives up is not part of it (Meter.Leave).
 func (a *Advance) ChargeMeter(meter *Meter, stored *Activation) (UsageTotals, error) {
 	if a.NewActivation != nil {
 		if err := meter.Join(a.NewActivation, a.Now, a.Key.Activation); err != nil {

@@ -67,12 +67,16 @@ func checkRangeIf(used bool, field string, n, least, most int64) error {
 	return CheckRange(field, n, least, most)
 }
 
+// Check returns an *Invalid error for the first member that is not valid.
 func (p Product) Check() error {
-	return FirstError(CheckText("name", p.Name, 1, MaxText), CheckText("description", p.Description, 0, MaxDescription), CheckMetadata(p.Metadata))
+	return FirstError(CheckText("name", p.Name, 1, MaxText), CheckText("description", p.Description, 0, MaxDescription),
+		CheckMetadata(p.Metadata))
 }
 
+// Check returns an *Invalid error for the first member that is not valid, those of the policy included.
 func (v Version) Check() error {
-	return FirstError(CheckText("name", v.Name, 1, MaxText), CheckText("description", v.Description, 0, MaxDescription), CheckMetadata(v.Metadata),
+	return FirstError(CheckText("name", v.Name, 1, MaxText), CheckText("description", v.Description, 0, MaxDescription),
+		CheckMetadata(v.Metadata),
 		CheckRange("released", int64(v.Released), 0, lease.MaxCount), v.Policy.Check("policy"))
 }
 
@@ -133,7 +137,8 @@ func checkNames[T any](field string, list []T, most int, name func(T) string) er
 	for i, item := range list {
 		at, n := field+"."+strconv.Itoa(i), name(item)
 		if !license.ValidName(n) {
-			return NewInvalid(at, "is %q: a name has 1 to %d letters, digits, dots, hyphens and underscores and begins with a letter or digit", strings.ToValidUTF8(n, "?"), license.MaxName)
+			return NewInvalid(at, "is %q: a name has 1 to %d letters, digits, dots, hyphens and underscores and begins with a letter or digit",
+				strings.ToValidUTF8(n, "?"), license.MaxName)
 		}
 		if seen[n] {
 			return NewInvalid(at, "repeats %s", n)

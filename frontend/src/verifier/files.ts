@@ -51,8 +51,8 @@ export const fromFolder = (files: Iterable<File>): Candidate[] =>
     .map((file) => toCandidate(file));
 
 /**
- * Returns the dropped license files, and the names of dropped folders without any. All entries are taken before the first await, because the
- * browser drops them after the event.
+ * Returns the dropped license files, and the names of dropped folders without any. All entries are taken before the first await, because
+ * the browser drops them after the event.
  */
 export async function readDrop(transfer: DataTransfer): Promise<{ candidates: Candidate[]; empty: string[] }> {
   const items = [...transfer.items].filter((item) => item.kind === "file");

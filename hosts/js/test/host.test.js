@@ -425,7 +425,9 @@ const stub = `
     static platform = { ...platform, loadModule: async () => undefined, startEngine: async () => ({
       stderr: "", consume: () => 0,
       call: ({ op, event }) => op === "step"
-        ? { effects: [...(effects[event.type] ?? []), ...(event.call ? [{ type: "notify", call: event.call, verdict: { ok: true, code: "ok" } }] : [])] }
+        ? { effects: [
+            ...(effects[event.type] ?? []),
+            ...(event.call ? [{ type: "notify", call: event.call, verdict: { ok: true, code: "ok" } }] : [])] }
         : { handle: 1 },
     }) };
   }

@@ -19,8 +19,8 @@ class OneLicenseClient:
         client = OneLicenseClient("https://licenses.example.com/api/v1#ROOT", product_id, version_id, license_id)
         client.consume()
 
-    The four values may also come as one dict, in which all other ``Settings`` may stand as well. LicenseError is raised when the program may
-    not go on: wrong ids, expired, limits reached, server not reached and no grace left, storage in use by another process; the setting
+    The four values may also come as one dict, in which all other ``Settings`` may stand as well. LicenseError is raised when the program
+    may not go on: wrong ids, expired, limits reached, server not reached and no grace left, storage in use by another process; the setting
     ``offline`` is for machines that reach no server.
 
     Any number of threads may use a client. After a fork it belongs to the parent; a child makes its own, with another storage.
@@ -50,8 +50,8 @@ class OneLicenseClient:
         self._host.start()
 
     def consume(self, n: int = 1) -> None:
-        """Count n calls, a whole number from 1 to 1 000 000 000. With the trigger ``interval`` this only counts, and never waits for the server;
-        with ``every_call`` the server is asked, and its answer is the answer. Raises LicenseError."""
+        """Count n calls, a whole number from 1 to 1 000 000 000. With the trigger ``interval`` this only counts, and never waits for the
+        server; with ``every_call`` the server is asked, and its answer is the answer. Raises LicenseError."""
         self._host.consume(n)
 
     def reserve(self, context: str, entitlement: str, borrow: Optional[events.Seconds] = None) -> None:
@@ -65,8 +65,8 @@ class OneLicenseClient:
         _granted(self._host.ask("release", context=context, entitlement=entitlement))
 
     def check(self, context: Optional[str], entitlement: str) -> None:
-        """Pass when the entitlement is reserved in the context, or, if that is None, in any, and its license still good. Asks nobody. Raises
-        LicenseError."""
+        """Pass when the entitlement is reserved in the context, or, if that is None, in any, and its license still good. Asks nobody.
+        Raises LicenseError."""
         _granted(self._host.ask("check", context=context or "", entitlement=entitlement))
 
     def sync(self) -> None:
@@ -74,20 +74,20 @@ class OneLicenseClient:
         _granted(self._host.ask("sync"))
 
     def statistics(self, numbers: Mapping[str, int]) -> None:
-        """Set the program's own numbers, at most 16, in place of those before. They go with the next sync, if the policy asks for statistics.
-        Raises LicenseError: bad_call."""
+        """Set the program's own numbers, at most 16, in place of those before. They go with the next sync, if the policy asks for
+        statistics. Raises LicenseError: bad_call."""
         _granted(self._host.ask("statistics", numbers=events.numbers(numbers)))
 
     def export_request(self) -> str:
-        """The request that the server is to answer, to be carried to it by hand (POST it to ``server_url`` + ``/sync``). It is on the disk, and
-        stays the same until it is answered. Raises LicenseError."""
+        """The request that the server is to answer, to be carried to it by hand (POST it to ``server_url`` + ``/sync``). It is on the disk,
+        and stays the same until it is answered. Raises LicenseError."""
         verdict, request = self._host.fetch("export")
         _granted(verdict)
         return request
 
     def import_answer(self, text: str) -> None:
-        """Take the server's answer that was carried back. Raises LicenseError: what the answer says, or why it is not to be believed; nothing
-        has changed then."""
+        """Take the server's answer that was carried back. Raises LicenseError: what the answer says, or why it is not to be believed;
+        nothing has changed then."""
         _granted(self._host.ask("import", body=events.text(text)))
 
     def deactivate(self) -> None:
@@ -101,8 +101,8 @@ class OneLicenseClient:
         return self._host.status()
 
     def shutdown(self) -> Verdict:
-        """Report what is not reported, release what is held, and let go of the storage. Waits at most ``shutdown_timeout`` seconds. What could
-        not be reported is saved and goes with the next run; the verdict then says why. Later calls are refused with not_running."""
+        """Report what is not reported, release what is held, and let go of the storage. Waits at most ``shutdown_timeout`` seconds. What
+        could not be reported is saved and goes with the next run; the verdict then says why. Later calls are refused with not_running."""
         return self._host.close(self._settings.shutdown_timeout)
 
     def __enter__(self) -> "OneLicenseClient":

@@ -43,8 +43,8 @@ class Loader(Protocol):
 
 
 class Directory:
-    """Finds all files ``*.txt`` and ``*.list`` of a directory, in the order of their names. Which of them are licenses and which are lists of
-    revoked ones does not depend on the name. A directory that does not exist holds none."""
+    """Finds all files ``*.txt`` and ``*.list`` of a directory, in the order of their names. Which of them are licenses and which are lists
+    of revoked ones does not depend on the name. A directory that does not exist holds none."""
 
     def __init__(self, path: "Union[str, os.PathLike[str]]") -> None:
         self.path = Path(path)
@@ -99,8 +99,8 @@ def verify(
     engine: Optional[engine.Engine] = None,
     clock: Optional[Clock] = None,
 ) -> License:
-    """Verify a license file, given by its path or its bytes, with a product's certificate (armored) and, if one is at hand, the product's list
-    of revoked licenses, by path or bytes as well. Nothing is sent anywhere. Raises LicenseError with the reason."""
+    """Verify a license file, given by its path or its bytes, with a product's certificate (armored) and, if one is at hand, the product's
+    list of revoked licenses, by path or bytes as well. Nothing is sent anywhere. Raises LicenseError with the reason."""
     call: Dict[str, Any] = {"op": "verify", "file": _base64(_bytes(file)), "keys": keyring, "now": (clock or System()).now()}
     if list is not None:
         call["list"] = _bytes(list).decode("utf-8", "replace")  # what is not UTF-8 is not signed so
@@ -134,8 +134,8 @@ class Receipt:
 
 
 def verify_receipt(text: Union[bytes, str], keyring: str, *, engine: Optional[engine.Engine] = None) -> Receipt:
-    """Verify the text of a lease, the ``receipt`` of a status, with a product's certificate (armored): also long after it has run out. Nothing is
-    sent anywhere. Raises LicenseError with the reason."""
+    """Verify the text of a lease, the ``receipt`` of a status, with a product's certificate (armored): also long after it has run out.
+    Nothing is sent anywhere. Raises LicenseError with the reason."""
     found = _ask(engine, {"op": "receipt", "file": _base64(text if isinstance(text, bytes) else text.encode("utf-8", "replace")), "keys": keyring})["receipt"]
     return Receipt(
         product=found["product"],

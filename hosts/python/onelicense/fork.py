@@ -10,8 +10,8 @@ _held: "weakref.WeakSet[Any]" = weakref.WeakSet()
 
 
 def watch(holder: Any) -> None:
-    """Call ``holder.forked()`` in every process that is forked from now on, as long as the holder lives. No lock can be waited for there: the
-    thread that holds it does not exist in that process."""
+    """Call ``holder.forked()`` in every process that is forked from now on, as long as the holder lives. No lock can be waited for there:
+    the thread that holds it does not exist in that process."""
     _held.add(holder)
 
 

@@ -2,8 +2,8 @@
 
 Three kinds of thread meet here. Threads of the program bring its calls and wait for their answers. Threads of exchanges, one for each
 request, bring what the server said. One worker saves, keeps the timer and the limits of exchanges. Whoever has the lock may step the module
-and carry out what takes no time; a save takes time, so it is left to the worker, and what comes after it waits. The program's handlers run in
-a fourth thread, which holds nothing, so that they may call the client.
+and carry out what takes no time; a save takes time, so it is left to the worker, and what comes after it waits. The program's handlers run
+in a fourth thread, which holds nothing, so that they may call the client.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ class Host:
             raise
 
     def close(self, timeout: float) -> Verdict:
-        """Report what is left, release what is held, save, and give the storage back. Waits at most ``timeout`` seconds for the server: what
-        it did not hear goes with the next run. Calls in progress are answered not_running."""
+        """Report what is left, release what is held, save, and give the storage back. Waits at most ``timeout`` seconds for the server:
+        what it did not hear goes with the next run. Calls in progress are answered not_running."""
         with self._lock:
             if self._closing or self._worker is None:
                 return Verdict.of(verdicts.NOT_RUNNING, "shutdown")

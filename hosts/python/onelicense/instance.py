@@ -100,8 +100,8 @@ def _signature() -> wasmtime.FuncType:
 
 
 def _writer(said: bytearray) -> Callable[..., int]:
-    """The module's fd_write: it keeps the beginning of what is said, which is why a dying module dies. wasmtime's own would call Python from
-    a thread of its own, which ends in an abort when the interpreter exits meanwhile."""
+    """The module's fd_write: it keeps the beginning of what is said, which is why a dying module dies. wasmtime's own would call Python
+    from a thread of its own, which ends in an abort when the interpreter exits meanwhile."""
 
     def write(caller: wasmtime.Caller, fd: int, vectors: int, count: int, written: int) -> int:
         memory = caller["memory"]

@@ -23,9 +23,9 @@ class Licensing:
         if error is not None:
             print(error.message)
 
-    ``reserve`` answers with an error object and does not raise, so that a program can look at what it was refused; ``check`` is for the code
-    that must not run when somebody ignored that. The settings are those of ``Settings``, without ``license_id``. Any number of threads may
-    use it.
+    ``reserve`` answers with an error object and does not raise, so that a program can look at what it was refused; ``check`` is for the
+    code that must not run when somebody ignored that. The settings are those of ``Settings``, without ``license_id``. Any number of threads
+    may use it.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -33,8 +33,9 @@ class Licensing:
         self._host: Optional[Host] = None
 
     def initialize(self, directory: "Union[str, os.PathLike[str], Loader]") -> None:
-        """Load all license files of the directory, any number of them, and the lists of revoked licenses: ``*.txt`` and ``*.list``. No license is activated before it is needed. A file that is refused
-        does not keep the others from serving: ``status()["files"]`` has a verdict for each. Raises LicenseError."""
+        """Load all license files of the directory, any number of them, and the lists of revoked licenses: ``*.txt`` and ``*.list``. No
+        license is activated before it is needed. A file that is refused does not keep the others from serving: ``status()["files"]`` has a
+        verdict for each. Raises LicenseError."""
         if self._host is not None:
             raise refuse(verdicts.BAD_CALL, "initialize was called before")
         if not self._settings.keyring:
@@ -57,8 +58,8 @@ class Licensing:
         self._host = host
 
     def reserve(self, context: str, entitlement: str, borrow: Optional[events.Seconds] = None) -> Optional[LicenseError]:
-        """Take a hold on an entitlement in a context, or count one more. With ``borrow``, seconds or a timedelta, the server is asked to leave it
-        here for so long, also while it is not reached. None when it is granted, else the error that says why not."""
+        """Take a hold on an entitlement in a context, or count one more. With ``borrow``, seconds or a timedelta, the server is asked to
+        leave it here for so long, also while it is not reached. None when it is granted, else the error that says why not."""
         try:
             return self._ask("reserve", context, entitlement, borrow=events.milliseconds(borrow))
         except LicenseError as error:
@@ -77,30 +78,31 @@ class Licensing:
         return error is None
 
     def statistics(self, numbers: Mapping[str, int]) -> None:
-        """Set the program's own numbers, at most 16, in place of those before. They go with the next sync, if the policy asks for statistics.
-        Raises LicenseError: not_running, bad_call."""
+        """Set the program's own numbers, at most 16, in place of those before. They go with the next sync, if the policy asks for
+        statistics. Raises LicenseError: not_running, bad_call."""
         _granted(self._running("statistics").ask("statistics", numbers=events.numbers(numbers)))
 
     def export_request(self) -> str:
-        """The request of the first license that the server is to answer, to be carried to it by hand (POST it to ``server_url`` + ``/sync``). It
-        is on the disk, and stays the same until it is answered. Raises LicenseError."""
+        """The request of the first license that the server is to answer, to be carried to it by hand (POST it to ``server_url`` +
+        ``/sync``). It is on the disk, and stays the same until it is answered. Raises LicenseError."""
         verdict, request = self._running("export").fetch("export")
         _granted(verdict)
         return request
 
     def import_answer(self, text: str) -> None:
-        """Take the server's answer that was carried back. Raises LicenseError: what the answer says, or why it is not to be believed; nothing
-        has changed then."""
+        """Take the server's answer that was carried back. Raises LicenseError: what the answer says, or why it is not to be believed;
+        nothing has changed then."""
         _granted(self._running("import").ask("import", body=events.text(text)))
 
     def status(self) -> Dict[str, Any]:
-        """How the licenses stand: ``root``, ``pinned``, ``licenses`` and ``files``, as spec/abi.md has them; times are ms since 1970. A license's
-        ``receipt`` is its last lease as the server signed it, for ``verify_receipt``. Asks nobody. Raises LicenseError: not_running."""
+        """How the licenses stand: ``root``, ``pinned``, ``licenses`` and ``files``, as spec/abi.md has them; times are ms since 1970. A
+        license's ``receipt`` is its last lease as the server signed it, for ``verify_receipt``. Asks nobody. Raises LicenseError:
+        not_running."""
         return self._running("status").status()
 
     def shutdown(self) -> Verdict:
-        """Release everything and let go of the storage. Waits at most ``shutdown_timeout`` seconds; what the server did not hear goes with the
-        next run, and the verdict then says why. Later calls are refused with not_running."""
+        """Release everything and let go of the storage. Waits at most ``shutdown_timeout`` seconds; what the server did not hear goes with
+        the next run, and the verdict then says why. Later calls are refused with not_running."""
         if self._host is None:
             return Verdict.of(verdicts.NOT_RUNNING, "shutdown")
         return self._host.close(self._settings.shutdown_timeout)

@@ -16,8 +16,8 @@ def platform() -> str:
 
 
 def machine_parts() -> Dict[str, str]:
-    """Parts for the setting ``fingerprint`` that every machine has: ``host_name``, ``platform``, and ``machine_id`` where it can be read. The
-    values stay in this process: the server gets hashes under the license's id. Nothing of this is used unless the program says so."""
+    """Parts for the setting ``fingerprint`` that every machine has: ``host_name``, ``platform``, and ``machine_id`` where it can be read.
+    The values stay in this process: the server gets hashes under the license's id. Nothing of this is used unless the program says so."""
     parts = {"host_name": socket.gethostname(), "platform": platform()}
     for path in MACHINE_ID:
         try:

@@ -41,20 +41,24 @@ class Settings:
     timeout: float = 10.0  #: seconds for one exchange with the server
     shutdown_timeout: float = 5.0  #: seconds that a shutdown waits for the server
 
-    #: What tells this machine from others, name → value, at most 16; such as ``machine_parts()``, or a dongle's number. The values stay here:
+    #: What tells this machine from others, name → value, at most 16; such as ``machine_parts()``, or a dongle's number. The values stay
+    # here:
     #: the server gets hashes.
     fingerprint: Mapping[str, str] = field(default_factory=dict)
     program: str = ""  #: the program's own version; told to the server if the policy asks for statistics
 
-    #: For a machine that reaches no server: the program starts, and is not stopped later, when all that is wrong is that nothing was heard from
-    #: it (unreachable, server_error) and the last lease, if there was one, has run out (lease_expired), so that the activation or the renewal
+    #: For a machine that reaches no server: the program starts, and is not stopped later, when all that is wrong is that nothing was heard
+    # from
+    #: it (unreachable, server_error) and the last lease, if there was one, has run out (lease_expired), so that the activation or the
+    # renewal
     #: can be made by hand: ``export_request``, then ``import_answer``. Until then calls are answered with their verdict. All else fails as
     #: without it.
     offline: bool = False
 
     #: Is told, in a thread of its own, what nobody asked for: every change of how a license stands.
     on_verdict: Optional[Callable[[Verdict], Any]] = None
-    #: Is told, after ``on_verdict``, those that do not allow to continue, but for what ``offline`` excuses; and what ``check`` finds missing, there in the calling thread.
+    #: Is told, after ``on_verdict``, those that do not allow to continue, but for what ``offline`` excuses; and what ``check`` finds
+    # missing, there in the calling thread.
     on_failure: Callable[[Verdict], Any] = stop_program
 
     transport: transport.Transport = field(default_factory=lambda: transport.HTTP())

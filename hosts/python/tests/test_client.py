@@ -322,8 +322,21 @@ def test_the_module_works_in_a_forked_process():
 
 def test_an_error_has_all_of_its_verdict():
     v = Verdict.read(
-        {"ok": False, "code": "no_slots", "class": "transient", "allow_continue": False, "message": "m", "do": "d", "license": "l", "context": "c",
-         "entitlement": "e", "retry_at": 1_700_000_000_500, "file": "f", "detail": "x", "a_later_one": 1}
+        {
+            "ok": False,
+            "code": "no_slots",
+            "class": "transient",
+            "allow_continue": False,
+            "message": "m",
+            "do": "d",
+            "license": "l",
+            "context": "c",
+            "entitlement": "e",
+            "retry_at": 1_700_000_000_500,
+            "file": "f",
+            "detail": "x",
+            "a_later_one": 1,
+        }
     )
     e = LicenseError(v)
     assert (e.ok, e.code, e.cls, e.allow_continue, e.message, e.do) == (False, "no_slots", "transient", False, "m", "d")

@@ -399,7 +399,12 @@ def test_license_files(vendor, tmp_path):
     del values["license_id"]
     failed = []
     with initialize(
-        licenses, **values, keyring=vendor.keyring, storage=tmp_path / "state", transport=transport, on_failure=lambda v: failed.append(v.code)
+        licenses,
+        **values,
+        keyring=vendor.keyring,
+        storage=tmp_path / "state",
+        transport=transport,
+        on_failure=lambda v: failed.append(v.code),
     ) as one:
         assert [v["code"] for v in one.status()["files"]] == ["ok", "signature_invalid"]
         assert transport.count == 0

@@ -36,7 +36,10 @@ class Vendor:
         self._data = str(directory / "data")
         self._log = open(directory / "log", "w")
         self._process = subprocess.Popen(
-            [binary(directory), "serve", "--listen", "127.0.0.1:0", "--data", self._data], stdout=subprocess.PIPE, stderr=self._log, text=True
+            [binary(directory), "serve", "--listen", "127.0.0.1:0", "--data", self._data],
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
         )
         said = self._process.stdout.readline() + self._process.stdout.readline()
         found = re.search(r"listening on (http://\S+)(?s:.*)/setup\?token=(\S+)", said)
@@ -48,7 +51,13 @@ class Vendor:
             urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
         )
         session = self.ask(
-            "POST", "/setup", token=token, organisation="Acme", name="Ada", email="ada@acme.example", password="correct horse battery staple"
+            "POST",
+            "/setup",
+            token=token,
+            organisation="Acme",
+            name="Ada",
+            email="ada@acme.example",
+            password="correct horse battery staple",
         )
         self._csrf = session["csrf_token"]
         self.product = self.ask("POST", "/products", name="Acme CAD")["id"]

@@ -45,11 +45,11 @@ func (m member) apiType() string {
 func condition(applies map[string][]string, byName map[string]member) string {
 	var all []string
 	for _, name := range keys(applies) {
-		var any []string
+		var either []string
 		for _, v := range applies[name] {
-			any = append(any, fmt.Sprintf("p.%s == %q", byName[name].Go, v))
+			either = append(either, fmt.Sprintf("p.%s == %q", byName[name].Go, v))
 		}
-		all = append(all, strings.Join(any, " || "))
+		all = append(all, strings.Join(either, " || "))
 	}
 	if len(all) == 1 {
 		return all[0]
@@ -92,7 +92,8 @@ type Policy struct {
 			fmt.Fprintf(&b, "\tLargest%s = %d\n", m.Go, m.Max)
 		}
 	}
-	b.WriteString(")\n\n// Overrides replaces single members of the version's policy for one license; nil keeps the version's.\ntype Overrides struct {\n")
+	b.WriteString(")\n\n// Overrides replaces single members of the version's policy for one license; nil keeps the version's.\n" +
+		"type Overrides struct {\n")
 	for _, m := range members {
 		if m.Overridable {
 			fmt.Fprintf(&b, "\t%s *%s `json:%q`\n", m.Go, m.domainType(), m.storedName()+",omitempty")
@@ -243,7 +244,8 @@ type Overrides struct {
 			fmt.Fprintf(&b, "\tout.%s = p.%s\n", m.Go, m.Go)
 		}
 	}
-	b.WriteString("\treturn out\n}\n\n// policy returns the domain's policy of an answer, such as a line of an export.\nfunc (p Policy) policy() licensing.Policy {\n\tvar out licensing.Policy\n")
+	b.WriteString("\treturn out\n}\n\n// policy returns the domain's policy of an answer, such as a line of an export.\n" +
+		"func (p Policy) policy() licensing.Policy {\n\tvar out licensing.Policy\n")
 	for _, m := range members {
 		if m.Kind == limit {
 			fmt.Fprintf(&b, "\tout.%s = limitOf(p.%s)\n", m.Go, m.Go)
@@ -354,7 +356,8 @@ export const policyFields = [
 }
 
 func (m member) writeField(b *bytes.Buffer) {
-	fmt.Fprintf(b, "  {\n    name: %q,\n    kind: %q,\n    section: %q,\n    advanced: %t,\n    overridable: %t,\n", m.Name, m.Kind, m.Section, m.Advanced, m.Overridable)
+	fmt.Fprintf(b, "  {\n    name: %q,\n    kind: %q,\n    section: %q,\n    advanced: %t,\n    overridable: %t,\n", m.Name, m.Kind, m.Section,
+		m.Advanced, m.Overridable)
 	initial := any(m.Default)
 	if m.Suggest != nil {
 		initial = *m.Suggest

@@ -8,10 +8,11 @@ import (
 
 const intro = `# Policy members
 
-How the licenses of a version behave. The table ` + "`spec/policy.json`" + ` is the source of this page, of the types and checks of server and API,
-and of the pages' fields; a new member is a row there, the rule that it stands for, and a test of that rule.
+How the licenses of a version behave. The table ` + "`spec/policy.json`" + ` is the source of this page, of the types and checks of
+server and API, and of the pages' fields; a new member is a row there, the rule that it stands for, and a test of that rule.
 
-- **Limits**: ` + "`null`" + ` is no limit, a number is the limit, and 0 allows none at all. Answers always have the member. This holds for every limit of the API.
+- **Limits**: ` + "`null`" + ` is no limit, a number is the limit, and 0 allows none at all. Answers always have the member.
+  This holds for every limit of the API.
 - **Durations** are whole milliseconds, and their names end in ` + "`_ms`" + `. Where 0 turns something off, the description says so.
 - A **request** that leaves a member out gets the default. A policy is replaced as a whole.
 - **Overrides** of a license replace single members for that license; a member that is absent is the version's.

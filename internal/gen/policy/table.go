@@ -63,7 +63,7 @@ type value struct {
 	Hint  string `json:"hint"`
 }
 
-// variant is what differs with a value of another member.
+// variant holds what another value of a member changes: its default.
 type variant struct {
 	Member      string `json:"member"`
 	Value       string `json:"value"`

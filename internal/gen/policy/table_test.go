@@ -134,7 +134,8 @@ func (d declarations) add(declaration ast.Decl) {
 }
 
 func TestTablesThatAreRefused(t *testing.T) {
-	const good = `{"name":"a_limit","kind":"limit","go":"ALimit","section":"type","label":"L","description":"Noun phrase.","min":0,"max":9,"default":null,` +
+	const good = `{"name":"a_limit","kind":"limit","go":"ALimit","section":"type","label":"L",` +
+		`"description":"Noun phrase.","min":0,"max":9,"default":null,` +
 		`"rule_test":"TestA"}`
 	if _, err := parse([]byte("[" + good + "]")); err != nil {
 		t.Fatal(err)

@@ -61,7 +61,8 @@ func benchmark(b *testing.B, request func(*licensing.Advance)) {
 				UsageCharge: licensing.UsageCharge{Allowance: licensing.Unlimited},
 				Lease:       func(licensing.Outcome) (lease.Document, error) { return make(lease.Document, 1000), nil }}
 			if number == 1 {
-				a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 40, Window: 1000, MaxMachines: licensing.Unlimited, TransferLimit: licensing.Unlimited}
+				a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 40, Window: 1000, MaxMachines: licensing.Unlimited,
+					TransferLimit: licensing.Unlimited}
 			}
 			request(&a)
 			if _, err := s.Advance(ctx, a); err != nil {

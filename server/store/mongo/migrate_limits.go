@@ -9,11 +9,12 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// migrateZeroLimits gives 0 in a limit one meaning: none is allowed. Until then it meant no limit for machines and moves, which is -1 from here
-// on. A policy of a time before these members had no limit. Members that were empty get the
+// migrateZeroLimits gives 0 in a limit one meaning: none is allowed. Until then it meant no limit for machines and moves, which is -1 from
+// here on. A policy of a time before these members had no limit. Members that were empty get the
 // default that they had.
 //
-// It leaves alone what was edited after it began: another node may have come to the end of this step before, and a vendor may have chosen 0.
+// It leaves alone what was edited after it began: another node may have come to the end of this step before, and a vendor may have chosen
+// 0.
 func migrateZeroLimits(ctx context.Context, s *Store) error {
 	begun := bson.NewDateTimeFromTime(time.Now())
 	for _, change := range []struct {
@@ -38,7 +39,8 @@ func migrateZeroLimits(ctx context.Context, s *Store) error {
 			return err
 		}
 		for _, d := range some {
-			if _, err := s.updateOne(ctx, change.collection, append(byID(d.ID), old...), newDoc("$set", newDoc(change.member, change.after))); err != nil {
+			if _, err := s.updateOne(ctx, change.collection, append(byID(d.ID), old...),
+				newDoc("$set", newDoc(change.member, change.after))); err != nil {
 				return err
 			}
 		}

@@ -27,7 +27,8 @@ func TestSeatLimitAcrossBuckets(t *testing.T) {
 		if err := inParallel(to-from, func(i int) error {
 			node := []*Store{c.s, other}[i%2]
 			a := c.advance(fmt.Sprint(from+i), fmt.Sprint("asks ", from+i, now), func(a *licensing.Advance) {
-				a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 30, Window: 1, MaxMachines: licensing.Unlimited, TransferLimit: licensing.Unlimited}
+				a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 30, Window: 1, MaxMachines: licensing.Unlimited,
+					TransferLimit: licensing.Unlimited}
 				a.Now, a.Until = now, now+1000
 				a.Reserve = []licensing.ReservationRequest{{Slot: lease.Slot{Entitlement: "seat", Context: "ui"}, Slots: slots, Until: a.Until}}
 			})
@@ -75,7 +76,8 @@ func TestOverdrawnPoolAcrossBuckets(t *testing.T) {
 		t.Helper()
 		a := c.advance(fmt.Sprint(n), fmt.Sprint(n, slots), reservesOf(slots, 5000, "seat"), func(a *licensing.Advance) {
 			if a.NewActivation != nil {
-				a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 30, Window: 1, MaxMachines: licensing.Unlimited, TransferLimit: licensing.Unlimited}
+				a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 30, Window: 1, MaxMachines: licensing.Unlimited,
+					TransferLimit: licensing.Unlimited}
 			}
 		})
 		a.Lease = func(o licensing.Outcome) (lease.Document, error) {
@@ -139,7 +141,8 @@ func TestOverdraftIsBounded(t *testing.T) {
 	}
 	unbounded := func(a *licensing.Advance) {
 		if a.NewActivation != nil {
-			a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 30, Window: 1, MaxMachines: licensing.Unlimited, TransferLimit: licensing.Unlimited}
+			a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 30, Window: 1, MaxMachines: licensing.Unlimited,
+				TransferLimit: licensing.Unlimited}
 		}
 	}
 	for _, name := range names {
@@ -210,7 +213,8 @@ func TestReducedPool(t *testing.T) {
 			asked++
 			name, before := fmt.Sprint("asks ", asked), c.countSeats()
 			c.mustAdvance(name, name, reservesOf(int64(slots), 5000, "seat"), func(a *licensing.Advance) {
-				a.Revision, a.NewActivation = l.Revision, &licensing.ActivationLimits{Limit: 1 << 30, Window: 1, MaxMachines: licensing.Unlimited, TransferLimit: licensing.Unlimited}
+				a.Revision, a.NewActivation = l.Revision, &licensing.ActivationLimits{Limit: 1 << 30, Window: 1, MaxMachines: licensing.Unlimited,
+					TransferLimit: licensing.Unlimited}
 			})
 			return c.countSeats() > before
 		}

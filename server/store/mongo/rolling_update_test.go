@@ -70,7 +70,8 @@ func TestOldNodesServeDuringMigration(t *testing.T) {
 		all.Go(func() { errs[n] = node.migrate(ctx, steps) })
 	}
 	for n := range 10 {
-		c.mustAdvance(fmt.Sprint(before+n), "first", countsCalls(1), func(a *licensing.Advance) { a.NewActivation.MaxMachines = licensing.Unlimited })
+		c.mustAdvance(fmt.Sprint(before+n), "first", countsCalls(1),
+			func(a *licensing.Advance) { a.NewActivation.MaxMachines = licensing.Unlimited })
 	}
 	all.Wait()
 	if err := errors.Join(errs...); err != nil {

@@ -73,8 +73,8 @@ type reservationRequest struct {
 	Reduced     bool   `bson:"narrowed,omitempty"` // the pool may have had more slots before
 }
 
-// activationLimits are those of a plan. A plan can be of an older node, for which 0 was no limit of machines and transfers, and be finished by
-// a newer one or the other way round: so there 0 stays no limit, and -1 allows none.
+// activationLimits are those of a plan. A plan can be of an older node, for which 0 was no limit of machines and transfers, and be finished
+// by a newer one or the other way round: so there 0 stays no limit, and -1 allows none.
 type activationLimits struct {
 	Limit          int64 `bson:"limit"`
 	Window         int64 `bson:"window"`

@@ -54,7 +54,8 @@ func (c *countingInstallation) advance(t *tx) error {
 		Lease:       func(licensing.Outcome) (lease.Document, error) { return lease.Document("a lease"), nil },
 	}
 	if number == 1 {
-		a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 40, Window: 1000, MaxMachines: licensing.Unlimited, TransferLimit: licensing.Unlimited}
+		a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 40, Window: 1000, MaxMachines: licensing.Unlimited,
+			TransferLimit: licensing.Unlimited}
 	}
 	_, err := advance(t, &a)
 	return err

@@ -172,7 +172,8 @@ func crashWorker(s *Store, n int) error {
 			Lease: func(licensing.Outcome) (lease.Document, error) { return lease.Document("a lease"), nil },
 		}
 		if head.Number == 0 {
-			a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 40, Window: 1000, MaxMachines: licensing.Unlimited, TransferLimit: licensing.Unlimited}
+			a.NewActivation = &licensing.ActivationLimits{Limit: 1 << 40, Window: 1000, MaxMachines: licensing.Unlimited,
+				TransferLimit: licensing.Unlimited}
 		}
 		if number%2 == 0 {
 			a.Reserve = []licensing.ReservationRequest{{Slot: lease.Slot{Entitlement: "modeling", Context: "ui"}, Slots: crashSlots, Until: 1 << 50}}

@@ -38,12 +38,14 @@ func TestMigrationOfLimits(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &p); err != nil {
 			t.Fatal(err)
 		}
-		if p.MaxMachines != want[0] || p.TransferLimit != want[1] || p.ActivationLimit != 0 || p.FingerprintAction != licensing.FingerprintReport ||
+		if p.MaxMachines != want[0] || p.TransferLimit != want[1] || p.ActivationLimit != 0 ||
+			p.FingerprintAction != licensing.FingerprintReport ||
 			p.CloneAction == "" || p.CloneLimit == 0 {
 			t.Errorf("%s became %s", before, text)
 		}
 	}
-	for before, want := range map[string]string{`{"max_machines":0,"grace":0}`: `{"max_machines":-1,"grace":0}`, `{"grace":5}`: `{"grace":5}`} {
+	for before, want := range map[string]string{`{"max_machines":0,"grace":0}`: `{"max_machines":-1,"grace":0}`,
+		`{"grace":5}`: `{"grace":5}`} {
 		var text string
 		if _, err := db.Exec(`DELETE FROM licenses; INSERT INTO licenses VALUES (?)`, before); err != nil {
 			t.Fatal(err)
