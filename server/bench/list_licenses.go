@@ -30,7 +30,7 @@ func (v *vendor) list() task {
 			Items []struct{ ID string }
 			Next  string
 		}
-		path := fmt.Sprintf("/versions/%s/licenses?limit=%d&cursor=%s", v.version, pageSize, next)
+		path := fmt.Sprintf("/licenses?version=%s&limit=%d&cursor=%s", v.version, pageSize, next)
 		if err := v.get(path, &page); err != nil {
 			return 0, err
 		}
@@ -48,7 +48,7 @@ func (v *vendor) read() task {
 	return func() (int, error) {
 		if len(ids) == 0 {
 			var page struct{ Items []struct{ ID string } }
-			if err := v.get(fmt.Sprintf("/versions/%s/licenses?limit=%d", v.version, pageSize), &page); err != nil {
+			if err := v.get(fmt.Sprintf("/licenses?version=%s&limit=%d", v.version, pageSize), &page); err != nil {
 				return 0, err
 			}
 			for _, l := range page.Items {
