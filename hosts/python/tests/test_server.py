@@ -307,7 +307,7 @@ def test_a_lease_that_has_run_out_is_renewed_by_hand(vendor, tmp_path):
         c.consume(3)
     settings["clock"] = Ahead(120_000)
     assert code(OneLicenseClient, {**settings, "offline": False}) == "lease_expired"
-    vendor.policy(values, interval=3_600_000)
+    vendor.policy(values, interval_ms=3_600_000)
     with OneLicenseClient(settings) as c:
         assert code(c.consume) == c.status()["licenses"][0]["verdict"]["code"] == "lease_expired"
         c.import_answer(carried(values, c.export_request()))
