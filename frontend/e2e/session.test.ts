@@ -34,7 +34,7 @@ test("an ended session redirects to the login and back", async ({ page, vendor }
   const { csrf_token } = await (await page.request.get("/api/v1/session")).json();
   expect((await page.request.delete("/api/v1/session", { headers: { "X-CSRF-Token": csrf_token } })).status()).toBe(204);
   await page.getByRole("link", { name: "Edit" }).click();
-  await expect(page.getByText("Log in to go on where you were")).toBeVisible();
+  await expect(page.getByText("Log in to continue where you were")).toBeVisible();
   await expectAccessible(page, "login after an ended session");
   await page.getByLabel("E-mail").fill(owner.email);
   await page.getByLabel("Password", { exact: true }).fill(owner.password);

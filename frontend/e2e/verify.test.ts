@@ -20,7 +20,7 @@ test("verify genuine and changed files, with advice", async ({ page }) => {
   await page
     .locator(files)
     .setInputFiles([vector("plain.txt"), vector("changed_line_3.txt"), vector("three_lines.txt"), vector("another_products_key.txt")]);
-  await expect(page.getByText("as soon as the key is there")).toBeVisible();
+  await expect(page.getByText("as soon as you provide the key")).toBeVisible();
   await page.getByLabel("OpenPGP public key").fill(await readFile(vector("product.asc"), "utf8"));
   const verdict = (n: number) => page.locator("[data-verdict]").nth(n);
   await expect(verdict(0)).toHaveAttribute("data-verdict", "ok");
@@ -75,13 +75,13 @@ test("verify a 100 MB file, a folder, and a deleted file", async ({ page }) => {
   await mkdir(none);
   await writeFile(join(none, "readme.md"), "not a license");
   await page.locator(folderInput).setInputFiles(none);
-  await expect(page.getByText("This folder holds no license files")).toBeVisible();
+  await expect(page.getByText("This folder contains no license files")).toBeVisible();
 
   const gone = join(folder, "gone.txt");
   await writeFile(gone, "here for a moment");
   await page.getByLabel("OpenPGP public key").fill("");
   await page.locator(files).setInputFiles([gone]);
-  await expect(page.getByText("as soon as the key is there")).toBeVisible();
+  await expect(page.getByText("as soon as you provide the key")).toBeVisible();
   await rm(gone);
   await page.getByLabel("OpenPGP public key").fill(await readFile(vector("product.asc"), "utf8"));
   await expect(page.locator('[data-verdict="file_unreadable"]')).toContainText("could not be read");

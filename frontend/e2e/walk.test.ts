@@ -25,7 +25,7 @@ test("set up a server and create a license", async ({ page, emptyServer }) => {
 
   // An empty list explains the next step.
   await expect(page.getByRole("heading", { name: "Products" })).toBeVisible();
-  await expect(page.getByText("Begin with a product")).toBeVisible();
+  await expect(page.getByText("Create a product for the program that you want to license")).toBeVisible();
   await expectAccessible(page, "no products");
   await page.getByRole("link", { name: "New product" }).first().click();
   await expectAccessible(page, "new product");
