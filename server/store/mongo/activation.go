@@ -17,6 +17,7 @@ import (
 // document.
 type activation struct {
 	ID                      string `bson:"_id"`
+	Birth                   string `bson:"birth,omitempty"`
 	Rev                     int64  `bson:"rev"`
 	License                 string `bson:"license"`
 	Activation              string `bson:"activation"`

@@ -31,7 +31,7 @@ func TestServerUpdatesAreAtomic(t *testing.T) {
 		} else if met {
 			granted.Add(1)
 		}
-		if err := s.upsert(ctx, s.settings, byID("sum"), newDoc("$inc", newDoc("used", int64(1)))); err != nil {
+		if _, err := s.upsert(ctx, s.settings, byID("sum"), newDoc("$inc", newDoc("used", int64(1)))); err != nil {
 			return err
 		}
 		added.Add(1)

@@ -40,6 +40,7 @@ func bucketCount(slots int64) int64 {
 // bucket is the document of a bucket of seats.
 type bucket struct {
 	ID         string                `bson:"_id"` // license:entitlement:n
+	Birth      string                `bson:"birth,omitempty"`
 	Rev        int64                 `bson:"rev"`
 	License    string                `bson:"license"`
 	Pool       string                `bson:"pool"` // license:entitlement
@@ -75,7 +76,7 @@ func bucketID(pool string, n int64) string { return fmt.Sprintf("%s:%d", pool, n
 
 func newBucket(license, entitlement string, n int64) *bucket {
 	pool := poolID(license, entitlement)
-	return &bucket{ID: bucketID(pool, n), License: license, Pool: pool, N: n, NextExpiry: maxDate, Seats: map[string]seatHolder{},
+	return &bucket{ID: bucketID(pool, n), Birth: newToken(), License: license, Pool: pool, N: n, NextExpiry: maxDate, Seats: map[string]seatHolder{},
 		isComplete: true, touched: map[string]bool{}}
 }
 

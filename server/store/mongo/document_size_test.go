@@ -55,12 +55,13 @@ func TestDocumentSizesAreBounded(t *testing.T) {
 	for _, e := range sold.Entitlements {
 		listed.Reduced = append(listed.Reduced, e.Name)
 	}
+	listed.Birth = newToken()
 
 	// An activation that holds a slot of everything, releases all of them and requests all of them again, after eight re-activations.
 	b := newBucket(string(id), strings.Repeat("e", license.MaxName), 1<<20)
 	held := seat{strings.Repeat("e", license.MaxName), strings.Repeat("c", license.MaxName), maxDate, maxDate, b.ID, newToken()}
 	a := activation{ID: activationID(licensing.ActivationKey{License: id, Activation: hash}), License: string(id), Activation: string(hash),
-		Org: string(id), Device: string(hash),
+		Birth: newToken(), Org: string(id), Device: string(hash),
 		Link: string(hash), Request: string(hash), Lease: bytes.Repeat([]byte("{"), lease.MaxLease), Claim: &claim{Token: newToken(),
 			Link: string(hash), Request: string(hash)}, Pending: &pendingRelease{}}
 	for range license.MaxEntitlements {
@@ -89,7 +90,7 @@ func TestDocumentSizesAreBounded(t *testing.T) {
 	for n := range maxOverCapacity + bucketSize {
 		b.Seats[string(lease.HashOf(fmt.Append(nil, n)))] = seatHolder{newToken(), held.Context, maxDate, maxDate, newToken(), maxDate}
 	}
-	used := &meter{ID: string(id), Traces: map[string]trace{}}
+	used := &meter{ID: string(id), Birth: newToken(), Traces: map[string]trace{}}
 	for n := range requestsInFlight {
 		used.Traces[string(lease.HashOf(fmt.Append(nil, n)))] = trace{Token: newToken()}
 	}
@@ -106,7 +107,7 @@ func TestDocumentSizesAreBounded(t *testing.T) {
 		"pools":       b,
 		"meters":      used,
 		"names":       uniqueName{ID: nameKey("product", string(id), named), Owner: string(id)},
-		"deletions":   deletion{string(id), 1},
+		"deletions":   deletion{string(id), 1, newToken()},
 		"settings": firstOwner{ID: firstOwnerID, Organisation: newOrganisationDocument(licensing.Organisation{Name: named}),
 			Owner: newMemberDocument(person(named))},
 		"members":  newMemberDocument(person(named)),

@@ -20,7 +20,7 @@ func (s *Store) epoch(ctx context.Context, first int64, since lease.Time) (licen
 	if e, err := s.readEpoch(ctx); !errors.Is(err, licensing.ErrNotFound) {
 		return e, err
 	}
-	if err := s.upsert(ctx, s.settings, byID(epochID), newDoc("$setOnInsert", newDoc("value", first, "since", dateOf(since)))); err != nil {
+	if _, err := s.upsert(ctx, s.settings, byID(epochID), newDoc("$setOnInsert", newDoc("value", first, "since", dateOf(since)))); err != nil {
 		return licensing.Epoch{}, err
 	}
 	return s.readEpoch(ctx)

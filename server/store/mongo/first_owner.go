@@ -57,7 +57,8 @@ func (s *Store) completeFirstOwner(ctx context.Context) (bool, error) {
 
 // SetSetupToken implements access.Store.
 func (s *Store) SetSetupToken(ctx context.Context, given access.SetupToken) error {
-	return s.upsert(ctx, s.settings, byID(setupID), newDoc("$set", newDoc("token", string(given.Hash), "until", dateOf(given.Expires))))
+	_, err := s.upsert(ctx, s.settings, byID(setupID), newDoc("$set", newDoc("token", string(given.Hash), "until", dateOf(given.Expires))))
+	return err
 }
 
 // SetupToken implements access.Store.

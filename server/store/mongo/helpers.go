@@ -70,20 +70,21 @@ func (s *Store) updateOne(ctx context.Context, c *mongo.Collection, filter, upda
 	return met && err == nil, err
 }
 
-// upsert updates the document or creates it. Of two upserts that create it at the same time MongoDB may refuse one, which is then repeated
-// as an update.
-func (s *Store) upsert(ctx context.Context, c *mongo.Collection, filter, update bson.D) error {
+// upsert updates the document or creates it, and reports whether it created it. Of two upserts that create it at the same time MongoDB may
+// refuse one, which is then repeated as an update.
+func (s *Store) upsert(ctx context.Context, c *mongo.Collection, filter, update bson.D) (created bool, err error) {
 	once := func() error {
 		return s.runWrite(func() error {
-			_, err := c.UpdateOne(ctx, filter, update, options.UpdateOne().SetUpsert(true))
+			result, err := c.UpdateOne(ctx, filter, update, options.UpdateOne().SetUpsert(true))
+			created = err == nil && result.UpsertedCount == 1
 			return err
 		})
 	}
-	err := once()
+	err = once()
 	if errors.Is(err, licensing.ErrExists) {
 		err = once()
 	}
-	return err
+	return created && err == nil, err
 }
 
 // deleteOne deletes the document that matches the filter, and reports whether there was one.
@@ -106,17 +107,26 @@ func (s *Store) deleteMany(ctx context.Context, c *mongo.Collection, filter bson
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		models := make([]mongo.WriteModel, len(ids))
+		filters := make([]bson.D, len(ids))
 		for i, d := range ids {
-			models[i] = mongo.NewDeleteOneModel().SetFilter(byID(d.ID))
+			filters[i] = byID(d.ID)
 		}
-		if err := s.runWrite(func() error {
-			_, err := c.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
-			return err
-		}); err != nil || len(ids) < atOnce {
+		if err := s.deleteEach(ctx, c, filters); err != nil || len(ids) < atOnce {
 			return err
 		}
 	}
+}
+
+// deleteEach deletes the document of each filter, in one command.
+func (s *Store) deleteEach(ctx context.Context, c *mongo.Collection, filters []bson.D) error {
+	models := make([]mongo.WriteModel, len(filters))
+	for i, f := range filters {
+		models[i] = mongo.NewDeleteOneModel().SetFilter(f)
+	}
+	return s.runWrite(func() error {
+		_, err := c.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+		return err
+	})
 }
 
 // runWrite sends one write. Tests make it fail before or after the write, with the same effect as a process that dies there.
@@ -215,7 +225,15 @@ func parallel(reads ...func() error) error {
 	return nil
 }
 
-// newToken returns a random token that no other claim or pending release has.
+// atBirth returns the condition that a document has the birth token. Documents of older versions have none, which is the empty token.
+func atBirth(token string) bson.E {
+	if token == "" {
+		return bson.E{Key: "birth", Value: newDoc("$exists", false)}
+	}
+	return bson.E{Key: "birth", Value: token}
+}
+
+// newToken returns a random token that no other claim, pending release or document has.
 func newToken() string {
 	var b [10]byte
 	_, _ = rand.Read(b[:]) // never fails

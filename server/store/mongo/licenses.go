@@ -33,6 +33,7 @@ type licenseRecord struct {
 	Fingerprint  []lease.FingerprintPart  `bson:"fingerprint"`
 	Holds        []licensing.Hold         `bson:"holds"`
 	Reduced      []string                 `bson:"narrowed,omitempty"` // entitlements that had more slots before
+	Birth        string                   `bson:"birth,omitempty"`    // set at the creation; an update, which does not set it, keeps it
 }
 
 type entitlement struct {
@@ -44,7 +45,7 @@ func newLicenseRecord(l licensing.License) licenseRecord {
 	d := licenseRecord{newBaseDocument(l.Record, "", foldCase(l.Name, l.Customer)), string(l.Product), string(l.Version), l.Name, l.Customer,
 		l.Contexts, nil,
 		l.Allowance, dateOf(l.Expires), string(l.Status), l.Archived, l.Overrides, string(l.CustomerID), l.Trial, l.Term, dateOf(l.Maintenance),
-		l.RecentHistory, l.Fingerprint, l.Holds, nil}
+		l.RecentHistory, l.Fingerprint, l.Holds, nil, ""}
 	for _, e := range l.Entitlements {
 		d.Entitlements = append(d.Entitlements, entitlement{e.Name, int64(e.Slots)})
 	}
@@ -64,27 +65,55 @@ func (d licenseRecord) record() licensing.License {
 	return l
 }
 
-// CreateLicense implements licensing.CatalogStore. The meter is written first: no license is ever without one. Before that, an unfinished
-// deletion of a license with the same id is completed.
+// CreateLicense implements licensing.CatalogStore. The meter is written first: no license is ever without one. An unfinished deletion of a
+// license with the same id is completed before the license is written.
 func (s *Store) CreateLicense(ctx context.Context, l licensing.License) error {
 	d := newLicenseRecord(l)
-	var version bool
-	if err := parallel(
-		func() (err error) {
-			version, err = exists(ctx, s.versions, newDoc("_id", d.Version, "org", d.Meta.Org, "product", d.Product))
-			return err
-		},
-		func() error { return s.completeDeletion(ctx, d.Meta.ID) },
-	); err != nil || !version {
+	d.Birth = newToken()
+	version, err := exists(ctx, s.versions, newDoc("_id", d.Version, "org", d.Meta.Org, "product", d.Product))
+	if err != nil || !version {
 		return orNotFound(err)
 	}
-	if err := s.upsert(ctx, s.meters, byID(d.Meta.ID), newDoc("$setOnInsert", newMeter())); err != nil {
+	if err := s.createMeter(ctx, d.Meta.ID, d.Birth); err != nil {
+		return err
+	}
+	if err := s.completeDeletion(ctx, d.Meta.ID); err != nil {
 		return err
 	}
 	if err := s.insert(ctx, s.licenses, d); err != nil {
 		return err
 	}
 	return s.undoIfParentGone(ctx, s.versions, d.Version, s.licenses, d.Meta.ID)
+}
+
+// createMeter writes the meter of a new license. A meter that a dead node or a deletion in progress has left is made the new license's, so
+// that the deletion, which states the birth token of its license, no longer deletes it. It returns ErrExists if there is a license with the
+// id already.
+func (s *Store) createMeter(ctx context.Context, id, birth string) error {
+	for attempt := 0; ; attempt++ {
+		created, err := s.upsert(ctx, s.meters, byID(id), newDoc("$setOnInsert", newMeter(birth, 1)))
+		if created || err != nil {
+			return err
+		}
+		left, err := findOne[meter](ctx, s.meters, byID(id), project("birth", "rev"))
+		if err != nil && !errors.Is(err, licensing.ErrNotFound) {
+			return err
+		}
+		// The meter is read before the license: if another node creates the license in between and it is used, the revision differs.
+		if there, err := exists(ctx, s.licenses, byID(id)); err != nil {
+			return err
+		} else if there {
+			return licensing.ErrExists
+		}
+		taken, err := s.updateOne(ctx, s.meters, append(byID(id, "rev", left.Rev), atBirth(left.Birth)),
+			newDoc("$set", newMeter(birth, left.Rev+1)))
+		if taken || err != nil {
+			return err
+		}
+		if err := backOff(ctx, attempt); err != nil {
+			return err
+		}
+	}
 }
 
 // License implements licensing.CatalogStore.

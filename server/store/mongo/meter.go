@@ -14,6 +14,7 @@ import (
 // Traces too, under its activation, while the advance is in progress: so a repeated charge has no effect, and a charge can be undone.
 type meter struct {
 	ID               string           `bson:"_id"`
+	Birth            string           `bson:"birth,omitempty"` // that of the license
 	Rev              int64            `bson:"rev"`
 	Used             int64            `bson:"used"`
 	Period           date             `bson:"period"`
@@ -73,9 +74,9 @@ func (t meterTotals) charge(a *licensing.Advance, stored *licensing.Activation) 
 		Used: t.Used, Period: timeOf(t.Period), UsedBeforePeriod: t.UsedBeforePeriod})
 }
 
-// newMeter returns the meter of a new license, without its _id.
-func newMeter() bson.D {
-	return append(newDoc("rev", int64(1), "traces", bson.D{}), (&meter{}).counters()...)
+// newMeter returns the meter of a new license with the birth token, without its _id.
+func newMeter(birth string, rev int64) bson.D {
+	return append(newDoc("birth", birth, "rev", rev, "traces", bson.D{}), (&meter{}).counters()...)
 }
 
 // counters returns the members of a meter except its traces.

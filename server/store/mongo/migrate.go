@@ -29,7 +29,7 @@ func (s *Store) migrate(ctx context.Context, steps []func(context.Context, *Stor
 	const id = "schema"
 	schema, err := findOne[struct{ Version int64 }](ctx, s.settings, byID(id))
 	if errors.Is(err, licensing.ErrNotFound) {
-		err = s.upsert(ctx, s.settings, byID(id), newDoc("$setOnInsert", newDoc("version", int64(0))))
+		_, err = s.upsert(ctx, s.settings, byID(id), newDoc("$setOnInsert", newDoc("version", int64(0))))
 	}
 	if err != nil {
 		return fmt.Errorf("reading the schema version: %w", err)

@@ -152,7 +152,8 @@ const heartbeatID = "heartbeat"
 func (s *Store) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	return s.upsert(ctx, s.settings, byID(heartbeatID), newDoc("$set", newDoc("at", bson.NewDateTimeFromTime(s.now()))))
+	_, err := s.upsert(ctx, s.settings, byID(heartbeatID), newDoc("$set", newDoc("at", bson.NewDateTimeFromTime(s.now()))))
+	return err
 }
 
 // Close ends the connections. Unfinished work is left for other requests or the next sweep to complete or undo.

@@ -297,6 +297,87 @@ func TestRecreateLicenseAfterDeletion(t *testing.T) {
 	}
 }
 
+// A node stalls at each point of a deletion, or of completing one that a dead node began. Meanwhile the license is deleted on another node,
+// created again with its id and revision, and used by the same installation. The stalled node then changes nothing of it.
+func TestRecreateLicenseDuringStalledDeletion(t *testing.T) {
+	for _, one := range []struct {
+		name string
+		// prepare leaves a deletion of the license unfinished, or does nothing.
+		prepare func(*testing.T, *scene)
+		delete  func(context.Context, *Store, license.ID) error
+	}{
+		{"deletion", func(*testing.T, *scene) {}, func(ctx context.Context, s *Store, id license.ID) error {
+			return s.DeleteLicense(ctx, "org", id, 1)
+		}},
+		{"completion", func(t *testing.T, c *scene) {
+			dead := openStore(t, c.uri)
+			dead.crashAt(4) // after the license was deleted
+			if err := dead.DeleteLicense(t.Context(), "org", c.license, 1); !errors.Is(err, errCrashed) {
+				t.Fatal(err)
+			}
+		}, func(ctx context.Context, s *Store, id license.ID) error { return s.completeDeletion(ctx, string(id)) }},
+	} {
+		t.Run(one.name, func(t *testing.T) {
+			uri, point := newDatabase(t), 0
+			for reached := true; reached; point++ {
+				c := newScene(t, uri)
+				stalled := openStore(t, uri)
+				for _, s := range []*Store{c.s, stalled} { // their sweeps must not complete the deletion
+					s.stop()
+					s.done.Wait()
+				}
+				c.mustAdvance("a", "a", reserves("seat"), countsCalls(3))
+				one.prepare(t, c)
+				asleep, wake := stalled.stallAt(point)
+				ended := make(chan error, 1)
+				go func() { ended <- one.delete(context.Background(), stalled, c.license) }()
+				select {
+				case <-asleep:
+				case err := <-ended:
+					if err != nil {
+						t.Fatal(err)
+					}
+					reached = false
+				}
+				if err := c.s.DeleteLicense(t.Context(), "org", c.license, 1); err != nil && !errors.Is(err, licensing.ErrNotFound) {
+					t.Fatal(err)
+				}
+				if err := c.s.CreateLicense(t.Context(), licensing.License{
+					Record:  licensing.Record{ID: c.license, Organisation: "org", Revision: 1},
+					Product: "product", Version: "version",
+					Entitlements: []license.Entitlement{{Name: "seat", Slots: 3}, {Name: "desk", Slots: 1}},
+				}); err != nil {
+					t.Fatalf("point %d: %v", point, err)
+				}
+				c.mustAdvance("a", "a", reserves("seat"), countsCalls(2))
+				close(wake)
+				if reached {
+					if err := <-ended; err != nil && !errors.Is(err, licensing.ErrNotFound) {
+						t.Fatalf("point %d: %v", point, err)
+					}
+				}
+				c.sweep()
+				if _, err := c.s.License(t.Context(), "org", c.license); err != nil {
+					t.Fatalf("point %d: the license: %v", point, err)
+				}
+				if m, err := c.s.Meter(t.Context(), c.license); err != nil || m.Used != 2 || m.Machines != 1 {
+					t.Errorf("point %d: the meter: %+v, %v", point, m, err)
+				}
+				if _, err := c.s.Activation(t.Context(), c.key("a")); err != nil {
+					t.Errorf("point %d: the activation: %v", point, err)
+				}
+				if there, err := exists(t.Context(), c.s.pools, byID(bucketID(poolID(string(c.license), "seat"), 0))); err != nil || !there {
+					t.Errorf("point %d: the bucket: %t, %v", point, there, err)
+				}
+				c.checkSums()
+			}
+			if point < 6 {
+				t.Errorf("there are only %d points", point)
+			}
+		})
+	}
+}
+
 // A node that dies at any point of the creation of the first owner leaves no owner, or one whose creation the sweep completes.
 func TestCrashDuringFirstOwner(t *testing.T) {
 	point := 0

@@ -190,7 +190,7 @@ func (s *Store) writeClaim(ctx context.Context, d *activation, a *licensing.Adva
 	d.OpenSince = now
 	if d.ID == "" {
 		d.ID, d.Rev, d.License, d.Activation = activationID(a.Key), 1, string(a.Key.License), string(a.Key.Activation)
-		d.Org, d.Device, d.Folded = string(a.Org), a.Device, string(a.Key.Activation)
+		d.Org, d.Device, d.Folded, d.Birth = string(a.Org), a.Device, string(a.Key.Activation), newToken()
 		err := s.insert(ctx, s.activations, d)
 		if errors.Is(err, licensing.ErrExists) {
 			return errRetry
