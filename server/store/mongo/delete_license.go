@@ -28,7 +28,8 @@ func (s *Store) DeleteLicense(ctx context.Context, org, id license.ID, revision 
 		return licensing.ErrStale
 	}
 	d := deletion{string(id), revision, present.Birth}
-	if err := s.beginDeletion(ctx, d); err != nil {
+	begun, err := s.beginDeletion(ctx, d)
+	if err != nil {
 		return err
 	}
 	met, err := s.deleteOne(ctx, s.licenses, append(d.filter("org", string(org)), atRevision(revision)...))
@@ -40,6 +41,9 @@ func (s *Store) DeleteLicense(ctx context.Context, org, id license.ID, revision 
 	}
 	if there, err := exists(ctx, s.licenses, d.filter()); err != nil || there {
 		return errors.Join(err, licensing.ErrStale) // it was edited at the same time
+	}
+	if begun {
+		return nil // another node completed this deletion
 	}
 	return licensing.ErrNotFound
 }
@@ -54,22 +58,22 @@ type deletion struct {
 // filter returns the filter of a document with the deletion's id and birth token: the deletion, the license, or the meter.
 func (d deletion) filter(more ...any) bson.D { return append(byID(d.ID, more...), atBirth(d.Birth)) }
 
-// beginDeletion writes the deletion, unless one of the same license is there. The deletion of an earlier license with the id is completed
-// before.
-func (s *Store) beginDeletion(ctx context.Context, d deletion) error {
+// beginDeletion writes the deletion, unless one of the same license is there, and reports whether it wrote it. The deletion of an earlier
+// license with the id is completed before.
+func (s *Store) beginDeletion(ctx context.Context, d deletion) (begun bool, err error) {
 	for attempt := 0; ; attempt++ {
 		err := s.insert(ctx, s.deletions, d)
 		if !errors.Is(err, licensing.ErrExists) {
-			return err
+			return err == nil, err
 		}
 		if same, err := exists(ctx, s.deletions, d.filter()); err != nil || same {
-			return err
+			return false, err
 		}
 		if err := s.completeDeletion(ctx, d.ID); err != nil {
-			return err
+			return false, err
 		}
 		if err := backOff(ctx, attempt); err != nil {
-			return err
+			return false, err
 		}
 	}
 }
