@@ -192,8 +192,8 @@ func (s *Server) errorHandler(c *fiber.Ctx, err error) error {
 	return c.Status(p.Status).Send(p.JSON())
 }
 
-// methodsOfPath returns the methods of the routes that are registered with just this path. The framework's own list also has those of routes
-// whose parameters match it: DELETE /invitations/{id} for /invitations/accept.
+// methodsOfPath returns the methods of the routes that are registered with just this path. The framework's own list also has those of
+// routes whose parameters match it: DELETE /invitations/{id} for /invitations/accept.
 func methodsOfPath(app *fiber.App, path string) (methods []string) {
 	for _, routes := range app.Stack() {
 		for _, r := range routes {
