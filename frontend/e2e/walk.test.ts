@@ -83,12 +83,17 @@ test("set up a server and create a license", async ({ page, emptyServer }) => {
     activation_delay_ms: 0,
     activation_limit: 10,
     max_machines: null,
+    transfer_limit: null,
+    trial_once: false,
     clock_tolerance_ms: 300_000,
     prepaid_block: 20,
     max_borrow_ms: 2 * 86_400_000,
     statistics: true,
     clone_action: "suspend",
     clone_limit: 2,
+    fingerprint_action: "report",
+    fingerprint_tolerance: 0,
+    queue_timeout_ms: 0,
   });
   await expect(page.getByRole("heading", { name: "2027" })).toBeVisible();
   await expect(page.getByText("36 h")).toBeVisible();
