@@ -97,7 +97,7 @@ func (a *API) registerInvitations() {
 		return nil, a.Access.RevokeInvitation(ctx, who.Organisation(), in.id())
 	})
 	addRoute(a, operation{
-		method: "POST", path: "/invitations/accept", id: "acceptInvitation", tag: tag, action: access.ActionAnyone, status: http.StatusCreated,
+		method: "POST", path: "/accept-invitation", id: "acceptInvitation", tag: tag, action: access.ActionAnyone, status: http.StatusCreated,
 		summary: "Accept an invitation: become a member and log in",
 	}, func(ctx context.Context, _ access.Identity, in *bodyInput[AcceptInvitationInput]) (*sessionResponse, error) {
 		token, who, err := a.Access.AcceptInvitation(ctx, in.Body.Token, in.Body.Name, in.Body.Password, clientAddress(ctx))

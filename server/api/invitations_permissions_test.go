@@ -19,7 +19,7 @@ func init() {
 		"GET /oidc/callback": {"", nil},
 		"POST /session/oidc": {"oadsv", nil},
 
-		"POST /invitations/accept":         {"", map[string]any{"token": "", "name": "", "password": ""}},
+		"POST /accept-invitation":          {"", map[string]any{"token": "", "name": "", "password": ""}},
 		"POST /email/verify":               {"", map[string]any{"token": ""}},
 		"POST /password/reset-request":     {"", map[string]any{"email": ""}},
 		"POST /password/reset":             {"", map[string]any{"token": "", "password": ""}},

@@ -84,16 +84,16 @@ func TestInvitationAccept(t *testing.T) {
 	guest := w.anonymous()
 	short := accept(token)
 	short["password"] = "short"
-	guest.Do("POST", "/invitations/accept", short).WantProblem(http.StatusUnprocessableEntity, "invalid")
+	guest.Do("POST", "/accept-invitation", short).WantProblem(http.StatusUnprocessableEntity, "invalid")
 	for _, wrong := range []string{"", "x", token[:len(token)-1] + "g", strings.Repeat("0", 24) + token[24:]} {
-		guest.Do("POST", "/invitations/accept", accept(wrong)).WantProblem(http.StatusForbidden, "bad_link")
+		guest.Do("POST", "/accept-invitation", accept(wrong)).WantProblem(http.StatusForbidden, "bad_link")
 	}
-	session := guest.Must(http.StatusCreated, "POST", "/invitations/accept", accept(token))
+	session := guest.Must(http.StatusCreated, "POST", "/accept-invitation", accept(token))
 	if m := session["member"].(map[string]any); m["role"] != "support" || m["email"] != "help@acme.test" {
 		t.Errorf("came in as %v", m)
 	}
 	guest.Must(http.StatusOK, "GET", "/session", nil)
-	w.anonymous().Do("POST", "/invitations/accept", accept(token)).WantProblem(http.StatusForbidden, "bad_link")
+	w.anonymous().Do("POST", "/accept-invitation", accept(token)).WantProblem(http.StatusForbidden, "bad_link")
 	if m := owner.Must(http.StatusOK, "GET", "/members/"+owner.memberID("help@acme.test"), nil); m["email_verified"] != false {
 		t.Errorf("a link that went through other hands proves the address: %v", m)
 	}
@@ -112,7 +112,7 @@ func TestInvitationExpiryAndRevocation(t *testing.T) {
 	}
 	refused := func(token string) {
 		t.Helper()
-		w.anonymous().Do("POST", "/invitations/accept", map[string]any{"token": token, "name": "Helper", "password": password}).
+		w.anonymous().Do("POST", "/accept-invitation", map[string]any{"token": token, "name": "Helper", "password": password}).
 			WantProblem(http.StatusForbidden, "bad_link")
 	}
 	id, revoked := invite()
@@ -124,7 +124,7 @@ func TestInvitationExpiryAndRevocation(t *testing.T) {
 	owner = w.login("owner@acme.test")
 	_, again := invite() // the old one is not in its way
 	refused(old)
-	w.anonymous().Must(http.StatusCreated, "POST", "/invitations/accept", map[string]any{"token": again, "name": "Helper", "password": password})
+	w.anonymous().Must(http.StatusCreated, "POST", "/accept-invitation", map[string]any{"token": again, "name": "Helper", "password": password})
 }
 
 // proves part of S02
@@ -137,7 +137,7 @@ func TestConcurrentInvitationAccept(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range statuses {
 		p := w.anonymous()
-		all.Go(func() { statuses[i] = p.Do("POST", "/invitations/accept", body).Status })
+		all.Go(func() { statuses[i] = p.Do("POST", "/accept-invitation", body).Status })
 	}
 	all.Wait()
 	in := 0
@@ -164,7 +164,7 @@ func TestEmailVerification(t *testing.T) {
 		t.Errorf("the inviter sees what was mailed: %v", made)
 	}
 	helper := w.anonymous()
-	helper.Must(http.StatusCreated, "POST", "/invitations/accept", map[string]any{"token": w.tokenMailedTo(post, "help@acme.test"), "name": "Helper",
+	helper.Must(http.StatusCreated, "POST", "/accept-invitation", map[string]any{"token": w.tokenMailedTo(post, "help@acme.test"), "name": "Helper",
 		"password": password})
 	verified := func(want bool) {
 		t.Helper()
@@ -331,11 +331,11 @@ func TestLinksEndWithTheirCreatorsRights(t *testing.T) {
 	set := map[string]any{"token": link, "password": "a new password"}
 
 	owner.Must(http.StatusOK, "POST", "/members/"+id+"/disable", nil)
-	w.anonymous().Do("POST", "/invitations/accept", join).WantProblem(http.StatusForbidden, "bad_link")
+	w.anonymous().Do("POST", "/accept-invitation", join).WantProblem(http.StatusForbidden, "bad_link")
 	w.anonymous().Do("POST", "/password/reset", set).WantProblem(http.StatusForbidden, "bad_link")
 	owner.Must(http.StatusOK, "POST", "/members/"+id+"/enable", nil)
 	owner.Must(http.StatusOK, "PATCH", "/members/"+id, map[string]any{"revision": 3, "role": "support"})
-	w.anonymous().Do("POST", "/invitations/accept", join).WantProblem(http.StatusForbidden, "bad_link")
+	w.anonymous().Do("POST", "/accept-invitation", join).WantProblem(http.StatusForbidden, "bad_link")
 	w.anonymous().Do("POST", "/password/reset", set).WantProblem(http.StatusForbidden, "bad_link")
 	owner.Must(http.StatusOK, "PATCH", "/members/"+id, map[string]any{"revision": 4, "role": "owner"})
 	w.anonymous().Must(http.StatusNoContent, "POST", "/password/reset", set)
@@ -345,9 +345,9 @@ func TestLinksEndWithTheirCreatorsRights(t *testing.T) {
 	heir := tokenIn(w, second.Must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "heir@acme.test",
 		"role": "owner"})["link"].(string))
 	owner.Must(http.StatusOK, "PATCH", "/members/"+id, map[string]any{"revision": 5, "role": "admin"})
-	w.anonymous().Do("POST", "/invitations/accept", map[string]any{"token": heir, "name": "Heir",
+	w.anonymous().Do("POST", "/accept-invitation", map[string]any{"token": heir, "name": "Heir",
 		"password": "a new password"}).WantProblem(http.StatusForbidden, "bad_link")
-	w.anonymous().Must(http.StatusCreated, "POST", "/invitations/accept", join)
+	w.anonymous().Must(http.StatusCreated, "POST", "/accept-invitation", join)
 }
 
 // A member who sets somebody else's address again and again does not cause endless mail to it.

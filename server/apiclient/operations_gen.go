@@ -4,8 +4,8 @@ package apiclient
 
 import "io"
 
-// AcceptInvitation describes POST /api/v1/invitations/accept: Accept an invitation: become a member and log in.
-var AcceptInvitation = Operation[AcceptInvitationInput, Session]{"POST", "/api/v1/invitations/accept"}
+// AcceptInvitation describes POST /api/v1/accept-invitation: Accept an invitation: become a member and log in.
+var AcceptInvitation = Operation[AcceptInvitationInput, Session]{"POST", "/api/v1/accept-invitation"}
 
 // AddKey describes POST /api/v1/products/{id}/keys: Create the next key for a use, or request it from a root kept elsewhere.
 var AddKey = Operation[AddKeyInput, Keyring]{"POST", "/api/v1/products/{id}/keys"}

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -179,9 +178,6 @@ func (s *Server) errorHandler(c *fiber.Ctx, err error) error {
 	if errors.As(err, &f) && problemByStatus[f.Code] != nil {
 		p = problemByStatus[f.Code]
 		s.securityHeaders(c)
-		if methods := methodsOfPath(c.App(), c.Path()); f.Code == http.StatusMethodNotAllowed && len(methods) > 0 {
-			c.Set(fiber.HeaderAllow, strings.Join(methods, ", "))
-		}
 	} else {
 		p = problem.FromError(err)
 	}
@@ -190,19 +186,6 @@ func (s *Server) errorHandler(c *fiber.Ctx, err error) error {
 	}
 	c.Set(fiber.HeaderContentType, problem.MediaType)
 	return c.Status(p.Status).Send(p.JSON())
-}
-
-// methodsOfPath returns the methods of the routes that are registered with just this path. The framework's own list also has those of
-// routes whose parameters match it: DELETE /invitations/{id} for /invitations/accept.
-func methodsOfPath(app *fiber.App, path string) (methods []string) {
-	for _, routes := range app.Stack() {
-		for _, r := range routes {
-			if r.Path == path && !slices.Contains(methods, r.Method) {
-				methods = append(methods, r.Method)
-			}
-		}
-	}
-	return methods
 }
 
 // newRequestID returns a random id that names one request in the log and to its sender. A sender's own id is not taken: it would let

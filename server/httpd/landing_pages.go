@@ -41,7 +41,7 @@ The response contains the csrf_token to send as X-CSRF-Token with every request 
 
 // linkPages describes the other links that are mailed or passed on, by path.
 var linkPages = map[string]struct{ purpose, route, members string }{
-	"/invitation": {"Accept the invitation to join the organisation", "/invitations/accept",
+	"/invitation": {"Accept the invitation to join the organisation", "/accept-invitation",
 		`,"name":"Your name","password":"12 characters or more"`},
 	"/verification": {"Verify your e-mail address", "/email/verify", ""},
 	"/reset":        {"Set a new password", "/password/reset", `,"password":"12 characters or more"`},
