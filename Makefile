@@ -113,7 +113,7 @@ test-image: build ## the container image's root file system, entered and run as 
 
 test-hosts: test-python test-js ## the tests of the Python and JavaScript hosts
 
-check: deps check-format check-go check-imports check-generated check-module check-hosts check-web ## format, vet, lint, import rules, generated files, module
+check: deps check-format check-go check-lint check-imports check-generated check-module check-hosts check-web ## format, vet, lint, import rules, generated files, module
 
 check-format:
 	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | while read -r f; do [ ! -f "$$f" ] || gofmt -l "$$f"; done); \

@@ -32,7 +32,7 @@ type Activation struct {
 	Statistics    *lease.Statistics `json:"statistics,omitempty"`
 }
 
-// Evidence is what is known of one re-activation, or of a machine that was refused as another.
+// Evidence describes one re-activation, or a machine that was refused as another.
 type Evidence struct {
 	Time         time.Time `json:"time"`
 	Generation   int64     `json:"generation"`
@@ -53,21 +53,24 @@ type Reservation struct {
 	Until       time.Time `json:"until"`
 }
 
+// ActivationPathInput names an installation of a license.
 type ActivationPathInput struct {
 	IDPathInput
 	Activation string `path:"activation" pattern:"^[0-9a-f]{64}$" patternDescription:"64 lower-case hex digits"`
 }
 
+// ActivationBodyInput names an installation of a license, with a body.
 type ActivationBodyInput[T any] struct {
 	ActivationPathInput
 	Body T
 }
 
-// UpdateActivationInput is what the vendor may say of an installation.
+// UpdateActivationInput holds the members of an installation that the vendor can change.
 type UpdateActivationInput struct {
 	Name string `json:"name"`
 }
 
+// ReservationPathInput names the reservation of an entitlement by an installation.
 type ReservationPathInput struct {
 	ActivationPathInput
 	Entitlement string `path:"entitlement" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" patternDescription:"a name"`
@@ -113,13 +116,16 @@ func (a *API) registerActivations() {
 		return nil, a.Leasing.NameActivation(ctx, who.Organisation(), in.key(), in.Body.Name)
 	})
 	addRoute(a, operation{
-		method: "POST", path: "/licenses/{id}/activations/{activation}/clear-evidence", id: "clearEvidence", tag: tag, action: access.DeactivateActivations,
-		status: http.StatusNoContent, summary: "Clear the clone flag, the re-activations and the changed fingerprint of an installation, so that it can continue",
+		method: "POST", path: "/licenses/{id}/activations/{activation}/clear-evidence", id: "clearEvidence", tag: tag,
+		action:  access.DeactivateActivations,
+		status:  http.StatusNoContent,
+		summary: "Clear the clone flag, the re-activations and the changed fingerprint of an installation, so that it can continue",
 	}, func(ctx context.Context, who access.Identity, in *ActivationPathInput) (*empty, error) {
 		return nil, a.Leasing.ClearCloneEvidence(ctx, who.Organisation(), in.key())
 	})
 	addRoute(a, operation{
-		method: "POST", path: "/licenses/{id}/activations/{activation}/deactivate", id: "deactivate", tag: tag, action: access.DeactivateActivations,
+		method: "POST", path: "/licenses/{id}/activations/{activation}/deactivate", id: "deactivate", tag: tag,
+		action: access.DeactivateActivations,
 		status: http.StatusNoContent, summary: "Deactivate an installation and release its slots and its place among the machines",
 	}, func(ctx context.Context, who access.Identity, in *ActivationPathInput) (*empty, error) {
 		return nil, a.Leasing.Deactivate(ctx, who.Organisation(), in.key())
@@ -136,7 +142,8 @@ func (a *API) registerActivations() {
 	})
 	addRoute(a, operation{
 		method: "DELETE", path: "/licenses/{id}/activations/{activation}/reservations/{entitlement}", id: "releaseReservation", tag: tag,
-		action: access.DeactivateActivations, status: http.StatusNoContent, summary: "Release a slot held by an installation; the program learns of it with its next sync",
+		action: access.DeactivateActivations, status: http.StatusNoContent,
+		summary: "Release a slot held by an installation; the program learns of it with its next sync",
 	}, func(ctx context.Context, who access.Identity, in *ReservationPathInput) (*empty, error) {
 		return nil, a.Leasing.FreeReservation(ctx, who.Organisation(), in.key(), in.Entitlement)
 	})
@@ -144,8 +151,10 @@ func (a *API) registerActivations() {
 
 func toActivation(x licensing.Activation) Activation {
 	return Activation{
-		string(x.Activation), x.Name, x.Counted, x.Head.Generation, x.Head.Number, timestamp(x.Created), timestamp(x.LastSync), optionalTimestamp(x.Closed),
-		x.Charged, x.ReactivationCount, optionalTimestamp(x.Reactivations.ClonedSince), toEvidence(x.Reactivations), x.LastReport.Changed, optionalTimestamp(x.LastReport.ChangedAt), x.LastReport.Address, x.LastReport.Statistics,
+		string(x.Activation), x.Name, x.Counted, x.Head.Generation, x.Head.Number, timestamp(x.Created), timestamp(x.LastSync),
+		optionalTimestamp(x.Closed),
+		x.Charged, x.ReactivationCount, optionalTimestamp(x.Reactivations.ClonedSince), toEvidence(x.Reactivations), x.LastReport.Changed,
+		optionalTimestamp(x.LastReport.ChangedAt), x.LastReport.Address, x.LastReport.Statistics,
 	}
 }
 
@@ -156,7 +165,8 @@ func toReservation(x licensing.Reservation) Reservation {
 func toEvidence(p licensing.ReactivationHistory) []Evidence {
 	list := make([]Evidence, 0, len(p.Evidence))
 	for _, e := range p.Evidence {
-		list = append(list, Evidence{timestamp(e.Time), e.Shown.Generation, e.Shown.Number, e.Address, nonNilList(e.ChangedParts), e.Alternation, e.Refused, string(e.Code)})
+		list = append(list, Evidence{timestamp(e.Time), e.Shown.Generation, e.Shown.Number, e.Address, nonNilList(e.ChangedParts), e.Alternation,
+			e.Refused, string(e.Code)})
 	}
 	return list
 }

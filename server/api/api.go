@@ -1,7 +1,7 @@
 // Package api is the management API: what the pages, the command line and a vendor's own programs use, under Prefix.
 //
-// Register adds its routes to a fiber app. Each route is a typed handler, from whose types the OpenAPI document is made (Describe), and names
-// the one access.Action that it takes; there is no way to add a route without. A handler is given the caller's Identity and asks the
+// Register adds its routes to a fiber app. Each route is a typed handler, from whose types the OpenAPI document is made (Describe), and
+// names the one access.Action that it takes; there is no way to add a route without. A handler is given the caller's Identity and asks the
 // domain for records of its organisation only, so another's record is not there: 404.
 //
 // Whatever goes wrong is answered as problem+json with a stable code (package problem).
@@ -34,7 +34,7 @@ import (
 // Prefix of every route.
 const Prefix = "/api/v1"
 
-// Config is what the routes stand on.
+// Config holds the services behind the routes, and the settings of the API.
 type Config struct {
 	Access    *access.Service
 	Catalogue *catalogue.Service
@@ -125,7 +125,7 @@ func GenerateOpenAPI() ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-// operation is what a route says of itself.
+// operation describes a route: method, path, permission, and the options of its middleware.
 type operation struct {
 	method, path string // path below Prefix
 	id           string // name of the function in generated clients

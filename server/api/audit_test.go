@@ -263,8 +263,9 @@ func TestLinkUseIsAudited(t *testing.T) {
 	p := w.owner()
 	p.Must(http.StatusCreated, "POST", "/invitations", map[string]any{"email": "help@acme.test", "role": "support"})
 	helper := w.anonymous()
-	helper.Must(http.StatusCreated, "POST", "/accept-invitation", map[string]any{"token": w.tokenMailedTo(post, "help@acme.test"), "name": "Helper",
-		"password": password})
+	helper.Must(http.StatusCreated, "POST", "/accept-invitation",
+		map[string]any{"token": w.tokenMailedTo(post, "help@acme.test"), "name": "Helper",
+			"password": password})
 	helper.Must(http.StatusNoContent, "PUT", "/session/email", map[string]any{"password": password, "email": "new@acme.test"})
 	w.anonymous().Must(http.StatusNoContent, "POST", "/email/verify", map[string]any{"token": w.tokenMailedTo(post, "new@acme.test")})
 	p.Must(http.StatusOK, "POST", "/members/"+p.memberID("new@acme.test")+"/password-link", nil)

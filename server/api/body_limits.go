@@ -14,7 +14,7 @@ import (
 // Room after a request's header and before its body, and only who may take the route's action is given more than everybody else. So a
 // stranger cannot make the server read more than the limit of all routes, wherever it is sent.
 
-// RequestLimits is what one request may take; zero values: what the server gives to all.
+// RequestLimits holds the limits of one request; zero values stand for the server's own.
 type RequestLimits struct {
 	MaxBodyBytes int           // bytes
 	Timeout      time.Duration // to send the body, and to fetch the answer
@@ -50,7 +50,7 @@ func (a *API) RequestLimits(ctx context.Context, method, path string, header fun
 	return RequestLimits{}
 }
 
-// identityFromHeader is who the credentials in a header belong to.
+// identityFromHeader returns the identity that the credentials in a header belong to.
 func (a *API) identityFromHeader(ctx context.Context, header func(string) string) (access.Identity, error) {
 	if scheme, secret, _ := strings.Cut(header("Authorization"), " "); scheme != "" {
 		if !strings.EqualFold(scheme, "Bearer") {

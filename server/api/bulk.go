@@ -34,13 +34,13 @@ func (l LicenseIDs) records() (all []string) {
 	return all
 }
 
-// BulkResult is what became of one of many.
+// BulkResult holds the result for one record of a bulk operation.
 type BulkResult struct {
 	ID    string           `json:"id,omitempty"`
 	Error *problem.Problem `json:"error,omitempty"`
 }
 
-// BulkResults is what became of all, in the order of the request.
+// BulkResults holds the results for all records, in the order of the request.
 type BulkResults struct {
 	Succeeded int          `json:"succeeded"`
 	Failed    int          `json:"failed"`
@@ -103,12 +103,14 @@ func (a *API) registerBulkOperations() {
 				_, err := a.setLicenseStatus(ctx, org, id, licensing.Suspended)
 				return err
 			}},
-		{operation{path: "/bulk/licenses/reinstate", id: "reinstateLicenses", action: access.EditLicenses, summary: "Reinstate up to 500 suspended licenses"},
+		{operation{path: "/bulk/licenses/reinstate", id: "reinstateLicenses", action: access.EditLicenses,
+			summary: "Reinstate up to 500 suspended licenses"},
 			func(ctx context.Context, org, id license.ID) error {
 				_, err := a.setLicenseStatus(ctx, org, id, licensing.Active)
 				return err
 			}},
-		{operation{path: "/bulk/licenses/delete", id: "deleteLicenses", action: access.RevokeLicenses, summary: "Delete up to 500 licenses with their activations"},
+		{operation{path: "/bulk/licenses/delete", id: "deleteLicenses", action: access.RevokeLicenses,
+			summary: "Delete up to 500 licenses with their activations"},
 			func(ctx context.Context, org, id license.ID) error { return a.Catalogue.DeleteLicense(ctx, org, id, 0) }},
 	} {
 		op.method, op.tag, op.status = "POST", tag, http.StatusOK

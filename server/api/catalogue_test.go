@@ -111,7 +111,8 @@ func TestVersions(t *testing.T) {
 	edited := p.Must(http.StatusOK, "PATCH", path, map[string]any{
 		"revision": 1, "policy": map[string]any{"type": "perpetual", "trigger": "every_call", "max_machines": 3},
 	})
-	if policy = edited["policy"].(map[string]any); policy["max_machines"] != 3.0 || policy["grace_ms"] != 0.0 || policy["interval_ms"] != 60000.0 {
+	if policy = edited["policy"].(map[string]any); policy["max_machines"] != 3.0 || policy["grace_ms"] != 0.0 ||
+		policy["interval_ms"] != 60000.0 {
 		t.Errorf("the policy was not replaced: %v", policy)
 	}
 	if policy["activation_limit"] != 10.0 {

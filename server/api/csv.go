@@ -33,14 +33,16 @@ var csvColumns = []struct {
 	{"version", func(l License) string { return l.Version }, nil},
 	{"name", func(l License) string { return l.Name }, func(n *CreateLicenseInput, s string) error { n.Name = s; return nil }},
 	{"customer", func(l License) string { return l.Customer }, func(n *CreateLicenseInput, s string) error { n.Customer = s; return nil }},
-	{"contexts", func(l License) string { return strings.Join(l.Contexts, ",") }, func(n *CreateLicenseInput, s string) error { n.Contexts = splitList(s); return nil }},
+	{"contexts", func(l License) string { return strings.Join(l.Contexts, ",") },
+		func(n *CreateLicenseInput, s string) error { n.Contexts = splitList(s); return nil }},
 	{"entitlements", func(l License) string { return formatEntitlements(l.Entitlements) }, func(n *CreateLicenseInput, s string) (err error) {
 		n.Entitlements, err = parseEntitlements(s)
 		return err
 	}},
-	{"allowance", func(l License) string { return formatNumber(nullAsUnlimited(l.Allowance)) }, func(n *CreateLicenseInput, s string) (err error) {
-		return parseAllowance(s, &n.Allowance)
-	}},
+	{"allowance", func(l License) string { return formatNumber(nullAsUnlimited(l.Allowance)) },
+		func(n *CreateLicenseInput, s string) (err error) {
+			return parseAllowance(s, &n.Allowance)
+		}},
 	{"expires", func(l License) string { return formatTime(l.Expires) }, func(n *CreateLicenseInput, s string) (err error) {
 		n.Expires, err = parseTime(s)
 		return err
@@ -67,8 +69,10 @@ var csvColumns = []struct {
 	}},
 	{"status", func(l License) string { return string(l.Status) }, nil},
 	{"archived", func(l License) string { return strconv.FormatBool(l.Archived) }, nil},
-	{"overrides", func(l License) string { return formatJSON(l.Overrides) }, func(n *CreateLicenseInput, s string) error { return parseJSON(s, &n.Overrides) }},
-	{"metadata", func(l License) string { return formatJSON(l.Metadata) }, func(n *CreateLicenseInput, s string) error { return parseJSON(s, &n.Metadata) }},
+	{"overrides", func(l License) string { return formatJSON(l.Overrides) },
+		func(n *CreateLicenseInput, s string) error { return parseJSON(s, &n.Overrides) }},
+	{"metadata", func(l License) string { return formatJSON(l.Metadata) },
+		func(n *CreateLicenseInput, s string) error { return parseJSON(s, &n.Metadata) }},
 	{"revision", func(l License) string { return formatNumber(l.Revision) }, nil},
 	{"created", func(l License) string { return formatTime(&l.Created) }, nil},
 	{"updated", func(l License) string { return formatTime(&l.Updated) }, nil},
@@ -107,10 +111,10 @@ func unescapeFormula(cell string) string {
 	return cell
 }
 
-// importErrors are what is wrong with a sheet or a list, each with the place where it stands.
+// importErrors lists the faults of a CSV or JSON import, each with its place.
 type importErrors []licensing.Invalid
 
-// maxImportErrors is how many are told; who has more has one mistake many times.
+// maxImportErrors is the number of faults that an answer lists: more of them are one mistake many times.
 const maxImportErrors = 100
 
 func (f *importErrors) add(where string, err error) error {
@@ -146,7 +150,8 @@ func readCSV(text []byte, most int) (list []CreateLicenseInput, where []string, 
 		})
 		switch {
 		case at < 0:
-			return nil, nil, nil, &licensing.Invalid{Field: fmt.Sprintf("line 1.column %d", i+1), Problem: fmt.Sprintf("is named %q; the columns are %s", strings.ToValidUTF8(name, "?"), strings.Join(csvHeader(), ", "))}
+			return nil, nil, nil, &licensing.Invalid{Field: fmt.Sprintf("line 1.column %d", i+1),
+				Problem: fmt.Sprintf("is named %q; the columns are %s", strings.ToValidUTF8(name, "?"), strings.Join(csvHeader(), ", "))}
 		case slices.Contains(head[:i], name):
 			return nil, nil, nil, &licensing.Invalid{Field: "line 1." + name, Problem: "stands there twice"}
 		}
@@ -181,7 +186,8 @@ func readCSV(text []byte, most int) (list []CreateLicenseInput, where []string, 
 func csvError(err error) error {
 	var parse *csv.ParseError
 	if errors.As(err, &parse) {
-		return &licensing.Invalid{Field: "line " + strconv.Itoa(parse.Line), Problem: fmt.Sprintf("is no line of a sheet, at column %d: %v", parse.Column, parse.Err)}
+		return &licensing.Invalid{Field: "line " + strconv.Itoa(parse.Line),
+			Problem: fmt.Sprintf("is no line of a sheet, at column %d: %v", parse.Column, parse.Err)}
 	}
 	return err
 }

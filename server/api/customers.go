@@ -10,7 +10,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing/catalogue"
 )
 
-// Customer is whom licenses are for.
+// Customer is a person or company that licenses are issued to.
 type Customer struct {
 	ID        string            `json:"id"`
 	Name      string            `json:"name"`

@@ -7,8 +7,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Descriptions of the OpenAPI document. They stand here and not in struct tags so that they can be read, and kept, as one text: noun phrases
-// with the unit, the default and the meaning of 0, null or absent. The command line's help is made of them too.
+// Descriptions of the OpenAPI document. They stand here and not in struct tags so that they can be read, and kept, as one text: noun
+// phrases with the unit, the default and the meaning of 0, null or absent. The command line's help is made of them too.
 //
 // A key is the name of a schema and of its member, or the name of a member alone where it means the same in every schema. TestDescriptions
 // refuses a member without a description, a key without a member, and beginnings that are no noun.
@@ -127,7 +127,8 @@ var memberDescriptions = map[string]string{
 	"CreateProductInput.description":   "Description of the product.",
 	"CreateProductInput.keys":          "Keys of the product. Default: new OpenPGP keys of version 4, with their root.",
 	"ProductKeysInput.openpgp_version": "Version of OpenPGP for new keys. GnuPG reads 4; 6 is RFC 9580. Default: 4.",
-	"ProductKeysInput.private_keys": "Existing private keys, armored, without a passphrase, with or without their root. They can belong to one " +
+	"ProductKeysInput.private_keys": "Existing private keys, armored, without a passphrase, with or without their " +
+		"root. They can belong to one " +
 		"product only.",
 	"UpdateProductInput.name":        "New name of the product.",
 	"UpdateProductInput.description": "New description of the product.",
@@ -152,7 +153,8 @@ var memberDescriptions = map[string]string{
 	"AddKeyInput.use":                    "Use of the new key.",
 	"AddKeyInput.expires":                "Time after which no signature of the key is accepted. Default: never.",
 	"ImportCertificateInput.certificate": "OpenPGP certificate of the product's root, armored.",
-	"PublishRevocationsInput.max_age_ms": "Milliseconds for which license files accept a list from now on; null for any age. Default: unchanged.",
+	"PublishRevocationsInput.max_age_ms": "Milliseconds for which license files accept a list from now on; null for any age. " +
+		"Default: unchanged.",
 
 	// Versions
 	"Version.name":        "Name of the version.",
@@ -216,7 +218,8 @@ var memberDescriptions = map[string]string{
 	"UpdateLicenseInput.trial":       "True for a trial license; its type must have an end.",
 	"UpdateLicenseInput.maintenance": "End of maintenance; null for none.",
 	"UpdateLicenseInput.overrides":   "Overrides that replace all present ones.",
-	"ExternalSignatureInput.signature": "Detached signature of text over the three lines of the unsigned license file: armored, or the binary packet " +
+	"ExternalSignatureInput.signature": "Detached signature of text over the three lines of the unsigned license file: " +
+		"armored, or the binary packet " +
 		"in base64.",
 	"RenewLicenseInput.key": "Caller's own key, such as an order number: the same renewal " +
 		"sent again changes nothing.",

@@ -27,16 +27,19 @@ var extraErrors = func() map[string][]license.Code {
 		{"enrolMFA confirmMFA disableMFA createRecoveryCodes",
 			[]license.Code{problem.MFAEnabled, problem.MFANotEnrolled, problem.BadCode, problem.CodeRequired, license.CodeRateLimited}},
 		{"oidcLogin linkIdentity oidcCallback", []license.Code{problem.OIDCNotConfigured, problem.OIDCUnavailable, license.CodeRateLimited}},
-		{"oidcCallback", []license.Code{problem.OIDCState, problem.OIDCRefused, problem.OIDCUnverified, problem.OIDCUnknownUser, problem.OIDCUnlinked, problem.OIDCIdentityInUse,
+		{"oidcCallback", []license.Code{problem.OIDCState, problem.OIDCRefused, problem.OIDCUnverified, problem.OIDCUnknownUser,
+			problem.OIDCUnlinked, problem.OIDCIdentityInUse,
 			problem.CodeRequired, problem.BadCode}},
 		{"updateMember removeMember disableMember", []license.Code{problem.LastOwner}},
 		{"listLicenses", []license.Code{problem.NotFound}},
 		{"importOrganisation", []license.Code{problem.HasDependents}},
 		{"createProduct", []license.Code{"keyring_invalid", "root_in_use"}},
 		{"addKey importCertificate cancelKeyRequest compromiseKey promoteKey retireKey",
-			[]license.Code{"key_missing", "key_in_use", "key_wrong_state", "key_pending_exists", "keyring_invalid", "nothing_to_change", "root_in_use", "wrong_root"}},
+			[]license.Code{"key_missing", "key_in_use", "key_wrong_state", "key_pending_exists", "keyring_invalid", "nothing_to_change",
+				"root_in_use", "wrong_root"}},
 		{"getLicenseFile", []license.Code{"key_missing"}},
-		{"attachLicenseSignature", []license.Code{"key_missing", "key_expired", "key_unknown", "signature_encoding", "signature_format", "signature_future",
+		{"attachLicenseSignature", []license.Code{"key_missing", "key_expired", "key_unknown", "signature_encoding", "signature_format",
+			"signature_future",
 			"signature_invalid", "signature_type"}},
 	} {
 		for _, id := range strings.Fields(group.ids) {
@@ -46,7 +49,8 @@ var extraErrors = func() map[string][]license.Code {
 	return own
 }()
 
-// possibleErrors lists the codes of the problems that an operation can answer with. The tests hold each refusal that they meet to this list.
+// possibleErrors lists the codes of the problems that an operation can answer with. The tests hold each refusal that they meet to this
+// list.
 func (op operation) possibleErrors(edits, hasBody bool) []license.Code {
 	codes := append([]license.Code{license.CodeInternal, problem.Unavailable, problem.Invalid, problem.NotAcceptable}, extraErrors[op.id]...)
 	add := func(when bool, more ...license.Code) {
@@ -55,7 +59,8 @@ func (op operation) possibleErrors(edits, hasBody bool) []license.Code {
 		}
 	}
 	known := op.action != access.ActionAnyone
-	add(known, problem.Unauthenticated, problem.BadSession, problem.SessionExpired, problem.BadToken, problem.TokenExpired, problem.Forbidden, problem.OutOfScope,
+	add(known, problem.Unauthenticated, problem.BadSession, problem.SessionExpired, problem.BadToken, problem.TokenExpired, problem.Forbidden,
+		problem.OutOfScope,
 		problem.MFARequired)
 	add(known && !isSafeMethod(op.method), problem.BadCSRF)
 	add(strings.Contains(op.path, "{"), problem.NotFound)

@@ -31,7 +31,7 @@ func init() {
 	}
 }
 
-// codeByStatus is what the framework means by a status.
+// codeByStatus maps the HTTP statuses of the framework's own refusals to problem codes.
 var codeByStatus = map[int]license.Code{
 	http.StatusBadRequest:            problem.Malformed,
 	http.StatusRequestTimeout:        problem.Timeout,
@@ -66,12 +66,14 @@ func frameworkProblem(status int, message string, errs []error) *problem.Problem
 // listIndex is the place of an item as the framework writes it.
 var listIndex = regexp.MustCompile(`\[(\d+)\]`)
 
-// errorField is where a detail belongs, in the request's own words: without the part of the request, and also for a member that is not there.
+// errorField returns the member that a detail is about, in the request's own words: without the part of the request, and also for a
+// member that is missing.
 func errorField(d *huma.ErrorDetail) string {
 	_, at, _ := strings.Cut(d.Location, ".")
 	at = listIndex.ReplaceAllString(at, ".$1") // as the domain writes it
 	var missing string
-	for _, form := range []string{"expected required property %s to be present", outOfRangePrefix + "%s", repeatedPrefix + "%s", notUTF8Prefix + "%s"} {
+	for _, form := range []string{"expected required property %s to be present", outOfRangePrefix + "%s", repeatedPrefix + "%s",
+		notUTF8Prefix + "%s"} {
 		if n, _ := fmt.Sscanf(d.Message, form, &missing); n == 1 {
 			return strings.TrimPrefix(at+"."+missing, ".")
 		}

@@ -72,7 +72,7 @@ func (c precondition) translateError(err error) error {
 	return err
 }
 
-// call is what a request has besides its typed input, and its answer besides its typed output.
+// call holds the parts of a request beside its typed input, and of its answer beside the typed output.
 type call struct {
 	ifMatch  precondition
 	revision int64 // of the record that is answered
@@ -145,7 +145,8 @@ func describeConditionalHeaders(o *huma.Operation, tagged, conditional bool) {
 		if o.Method == http.MethodGet {
 			o.Parameters = append(o.Parameters, &huma.Param{Name: "If-None-Match", In: "header", Schema: text,
 				Description: "ETags of responses already known; the response is 304 if one of them is current."})
-			o.Responses[strconv.Itoa(http.StatusNotModified)] = &huma.Response{Description: "Not modified: the response is one of those in If-None-Match."}
+			o.Responses[strconv.Itoa(
+				http.StatusNotModified)] = &huma.Response{Description: "Not modified: the response is one of those in If-None-Match."}
 		}
 	}
 	if conditional {

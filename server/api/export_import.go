@@ -119,7 +119,7 @@ type exportLine struct {
 	End          *Counts               `json:"end,omitempty"`
 }
 
-// OrganisationImportResult is what an import of everything made.
+// OrganisationImportResult counts the records that a full import created.
 type OrganisationImportResult struct {
 	DryRun  bool              `json:"dry_run"`
 	Created Counts            `json:"created"`
@@ -157,11 +157,13 @@ func (a *API) registerFullExportImport() {
 		}), nil
 	})
 	addRoute(a, operation{
-		method: "POST", path: "/import", id: "importOrganisation", tag: tag, action: access.ExportAll, bodyLimit: maxFullImportBytes, mediaTypes: []string{ndjsonType},
-		summary: "Import the catalogue, customers and licenses of an export into an organisation without products", status: http.StatusOK,
+		method: "POST", path: "/import", id: "importOrganisation", tag: tag, action: access.ExportAll, bodyLimit: maxFullImportBytes,
+		mediaTypes: []string{ndjsonType},
+		summary:    "Import the catalogue, customers and licenses of an export into an organisation without products", status: http.StatusOK,
 		customise: func(o *huma.Operation) {
 			o.SkipValidateBody = true // it is read below, line by line
-			o.RequestBody = &huma.RequestBody{Required: true, Content: lines, Description: fmt.Sprintf("An export, of at most %d bytes.", maxFullImportBytes)}
+			o.RequestBody = &huma.RequestBody{Required: true, Content: lines,
+				Description: fmt.Sprintf("An export, of at most %d bytes.", maxFullImportBytes)}
 		},
 	}, func(ctx context.Context, who access.Identity, in *FullImportInput) (*response[OrganisationImportResult], error) {
 		restored, err := a.importOrganisation(ctx, who.Organisation(), in)
@@ -174,7 +176,8 @@ func (a *API) writeFullExport(ctx context.Context, org licensing.Organisation, t
 	buffered := bufio.NewWriterSize(to, 64<<10)
 	out := json.NewEncoder(buffered)
 	n := Counts{}
-	err := out.Encode(exportLine{Header: &exportHeader{exportFormat, exportVersion, Organisation{string(org.ID), org.Name, timestamp(org.Created)}, a.Now().UTC()}})
+	err := out.Encode(exportLine{Header: &exportHeader{exportFormat, exportVersion,
+		Organisation{string(org.ID), org.Name, timestamp(org.Created)}, a.Now().UTC()}})
 	if err != nil {
 		return err
 	}
@@ -338,7 +341,8 @@ func (a *API) importOrganisation(ctx context.Context, org license.ID, in *FullIm
 			old = p.Product.ID
 			if !in.DryRun {
 				var x licensing.Product
-				x, err = a.Catalogue.ImportProduct(ctx, licensing.Product{Record: importedRecord(org, old, p.Product.Created, p.Product.Updated, p.Product.Metadata),
+				x, err = a.Catalogue.ImportProduct(ctx, licensing.Product{Record: importedRecord(org, old, p.Product.Created, p.Product.Updated,
+					p.Product.Metadata),
 					Name: p.Product.Name, Description: p.Product.Description, Archived: p.Product.Archived})
 				made = x.ID
 			}
@@ -346,15 +350,17 @@ func (a *API) importOrganisation(ctx context.Context, org license.ID, in *FullIm
 			old = p.Version.ID
 			if !in.DryRun {
 				var x licensing.Version
-				x, err = a.Catalogue.ImportVersion(ctx, p.Version.forImport(importedRecord(org, old, p.Version.Created, p.Version.Updated, p.Version.Metadata), id(p.Version.Product)))
+				x, err = a.Catalogue.ImportVersion(ctx, p.Version.forImport(importedRecord(org, old, p.Version.Created, p.Version.Updated,
+					p.Version.Metadata), id(p.Version.Product)))
 				made = x.ID
 			}
 		case p.Customer != nil:
 			old = p.Customer.ID
 			if !in.DryRun {
 				var x catalogue.Customer
-				x, err = a.Catalogue.ImportCustomer(ctx, catalogue.Customer{Record: importedRecord(org, old, p.Customer.Created, p.Customer.Updated, p.Customer.Metadata),
-					Name: p.Customer.Name, Email: p.Customer.Email, Reference: p.Customer.Reference})
+				x, err = a.Catalogue.ImportCustomer(ctx,
+					catalogue.Customer{Record: importedRecord(org, old, p.Customer.Created, p.Customer.Updated, p.Customer.Metadata),
+						Name: p.Customer.Name, Email: p.Customer.Email, Reference: p.Customer.Reference})
 				made = x.ID
 			}
 		case p.License != nil:
@@ -384,8 +390,9 @@ func (a *API) importOrganisation(ctx context.Context, org license.ID, in *FullIm
 
 // forImport is the record as the export has it, below another.
 func (v Version) forImport(m licensing.Record, product license.ID) licensing.Version {
-	return licensing.Version{Record: m, Product: product, Name: v.Name, Description: v.Description, Archived: v.Archived, Released: fromOptionalTimestamp(v.Released),
-		Policy: v.Policy.policy()}
+	return licensing.Version{Record: m, Product: product, Name: v.Name, Description: v.Description, Archived: v.Archived,
+		Released: fromOptionalTimestamp(v.Released),
+		Policy:   v.Policy.policy()}
 }
 
 func (l License) forImport(m licensing.Record, version license.ID) licensing.License {
@@ -401,7 +408,8 @@ func (l License) forImport(m licensing.Record, version license.ID) licensing.Lic
 var idPattern = regexp.MustCompile(`^[0-9a-f]{24}$`)
 
 func importedRecord(org license.ID, id string, created, updated time.Time, metadata map[string]string) licensing.Record {
-	return licensing.Record{ID: license.ID(id), Organisation: org, Created: fromTimestamp(created), Updated: fromTimestamp(updated), Metadata: metadata}
+	return licensing.Record{ID: license.ID(id), Organisation: org, Created: fromTimestamp(created), Updated: fromTimestamp(updated),
+		Metadata: metadata}
 }
 
 // parseFullExport reads all lines and holds them to the form and to each other; what a record says of itself is the domain's to judge.

@@ -61,8 +61,9 @@ func TestOrganisationExportImport(t *testing.T) {
 		Renamed          map[string]string
 	}
 	if err := json.Unmarshal(r.Body, &made); err != nil || r.Status != http.StatusOK || len(made.Renamed) != 0 ||
-		made.Created != (api.Counts{Products: 2, Versions: 1, Customers: 1, Licenses: 2}) || made.Skipped != (api.Counts{HistoryEntries: 1, Periods: 1,
-		Activations: 1}) {
+		made.Created != (api.Counts{Products: 2, Versions: 1, Customers: 1, Licenses: 2}) ||
+		made.Skipped != (api.Counts{HistoryEntries: 1, Periods: 1,
+			Activations: 1}) {
 		t.Fatalf("%d %s", r.Status, r.Body)
 	}
 	for _, told := range []string{`"kind":"transferred"`, `"to_customer_id":"` + ada, `"from":"2030-01-01T00:00:00Z","calls_used":4}`} {

@@ -47,7 +47,8 @@ const (
 	idempotencyRetention      = 24 * time.Hour
 	maxIdempotencyKey         = 255
 
-	// idempotencyTimeout is how long a request may take before another may do its work again. That is safe at any time, but would waste work.
+	// idempotencyTimeout is the time after which a repeated request may run again although the first has not ended. That is safe at any
+	// time, but would waste work.
 	idempotencyTimeout = 30 * time.Second
 )
 
@@ -59,7 +60,7 @@ type idempotencyRecord struct {
 	Response    []byte     `json:"answer,omitempty"` // sealed
 }
 
-// storedResponse is what is given again.
+// storedResponse holds an answer for repeated requests.
 type storedResponse struct {
 	Status int               `json:"status"`
 	Header map[string]string `json:"header"`
@@ -159,7 +160,8 @@ func (a *API) reserveKey(
 			return there, err
 		}
 	}
-	return licensing.TypedEntry[idempotencyRecord]{}, problem.New(problem.IdempotencyKeyInUse, "too many concurrent requests use this "+idempotencyHeader+"; retry later")
+	return licensing.TypedEntry[idempotencyRecord]{}, problem.New(problem.IdempotencyKeyInUse, "too many concurrent requests use this "+
+		idempotencyHeader+"; retry later")
 }
 
 // storeResponse remembers what came of a request. Who took the entry over meanwhile has the last word; both did the same.

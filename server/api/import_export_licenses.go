@@ -27,7 +27,7 @@ const (
 	maxImportBytes    = 8 << 20
 )
 
-// LicenseImportResult is what an import did, or with dry_run what it would do.
+// LicenseImportResult counts the licenses that an import created or, with dry_run, would create.
 type LicenseImportResult struct {
 	DryRun bool     `json:"dry_run"`
 	Count  int      `json:"count"`
@@ -104,12 +104,15 @@ func (a *API) registerLicenseImportExport() {
 	}
 	addRoute(a, operation{
 		method: "POST", path: "/versions/{id}/licenses/import", id: "importLicenses", tag: tag, action: access.EditLicenses,
-		summary: "Import licenses from CSV or a JSON list: all of them, or none if one is invalid", bodyLimit: maxImportBytes, mediaTypes: []string{csvType, "application/json"},
+		summary: "Import licenses from CSV or a JSON list: all of them, or none if one is invalid", bodyLimit: maxImportBytes,
+		mediaTypes: []string{csvType, "application/json"},
 		customise: func(o *huma.Operation) {
 			content := text(csvType)
-			content["application/json"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Ref: "#/components/schemas/CreateLicenseInput"}}}
+			content["application/json"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeArray,
+				Items: &huma.Schema{Ref: "#/components/schemas/CreateLicenseInput"}}}
 			o.SkipValidateBody = true // it is read below, line by line
-			o.RequestBody = &huma.RequestBody{Required: true, Content: content, Description: fmt.Sprintf("At most %d licenses and %d bytes.", maxImportLicenses, maxImportBytes)}
+			o.RequestBody = &huma.RequestBody{Required: true, Content: content,
+				Description: fmt.Sprintf("At most %d licenses and %d bytes.", maxImportLicenses, maxImportBytes)}
 		},
 	}, func(ctx context.Context, who access.Identity, in *ImportLicensesInput) (*response[LicenseImportResult], error) {
 		if _, err := a.Catalogue.Version(ctx, who.Organisation(), in.id()); err != nil {
@@ -203,7 +206,7 @@ func decodeStrict(text []byte, v any) error {
 	return checkMemberNames(text, reflect.TypeOf(v))
 }
 
-// exportPageSize is how much of an export is in memory.
+// exportPageSize is the number of licenses of an export that are in memory at a time.
 const exportPageSize = 200
 
 // licenseWriter writes licenses in one of the two forms.
@@ -244,8 +247,8 @@ func newJSONWriter(w io.Writer) licenseWriter {
 	}
 }
 
-// streamResponse answers with what write writes, while it writes it. When it fails the connection breaks off, so that nobody takes a part for the
-// whole; when the client goes away, its writes fail.
+// streamResponse answers with what write writes, while it writes it. When it fails the connection breaks off, so that nobody takes a part
+// for the whole; when the client goes away, its writes fail.
 func streamResponse(kind, name string, write func(io.Writer) error) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		ext := map[string]string{csvType: "csv", "application/json": "json", ndjsonType: "ndjson"}[kind]

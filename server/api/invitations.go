@@ -48,7 +48,7 @@ type RequestPasswordResetInput struct {
 	Email string `json:"email"`
 }
 
-// VerifyEmailInput is what a link holds.
+// VerifyEmailInput holds the token of a verification link.
 type VerifyEmailInput struct {
 	Token string `json:"token"`
 }
@@ -123,7 +123,8 @@ func (a *API) registerEmailAndPassword() {
 		return nil, a.Access.ChangeEmail(ctx, who, in.Body.Password, in.Body.Email, clientAddress(ctx))
 	})
 	addRoute(a, operation{
-		method: "POST", path: "/session/email/verification", id: "sendEmailVerification", tag: tag, action: access.ActionSelf, status: http.StatusNoContent,
+		method: "POST", path: "/session/email/verification", id: "sendEmailVerification", tag: tag, action: access.ActionSelf,
+		status:  http.StatusNoContent,
 		summary: "Mail a link to verify your e-mail address",
 	}, func(ctx context.Context, who access.Identity, _ *empty) (*empty, error) {
 		return nil, a.Access.SendVerification(ctx, who)
@@ -136,7 +137,8 @@ func (a *API) registerEmailAndPassword() {
 		return noteLinkOwner(ctx, m, err)
 	})
 	addRoute(a, operation{
-		method: "POST", path: "/password/reset-request", id: "requestPasswordReset", tag: tag, action: access.ActionAnyone, status: http.StatusAccepted,
+		method: "POST", path: "/password/reset-request", id: "requestPasswordReset", tag: tag, action: access.ActionAnyone,
+		status:  http.StatusAccepted,
 		summary: "Request a link to reset a password; the response is the same for unknown addresses",
 	}, func(ctx context.Context, _ access.Identity, in *bodyInput[RequestPasswordResetInput]) (*empty, error) {
 		auditNoteFrom(ctx).email = in.Body.Email

@@ -124,7 +124,8 @@ func TestInvitationExpiryAndRevocation(t *testing.T) {
 	owner = w.login("owner@acme.test")
 	_, again := invite() // the old one is not in its way
 	refused(old)
-	w.anonymous().Must(http.StatusCreated, "POST", "/accept-invitation", map[string]any{"token": again, "name": "Helper", "password": password})
+	w.anonymous().Must(http.StatusCreated, "POST", "/accept-invitation",
+		map[string]any{"token": again, "name": "Helper", "password": password})
 }
 
 // proves part of S02
@@ -164,8 +165,9 @@ func TestEmailVerification(t *testing.T) {
 		t.Errorf("the inviter sees what was mailed: %v", made)
 	}
 	helper := w.anonymous()
-	helper.Must(http.StatusCreated, "POST", "/accept-invitation", map[string]any{"token": w.tokenMailedTo(post, "help@acme.test"), "name": "Helper",
-		"password": password})
+	helper.Must(http.StatusCreated, "POST", "/accept-invitation",
+		map[string]any{"token": w.tokenMailedTo(post, "help@acme.test"), "name": "Helper",
+			"password": password})
 	verified := func(want bool) {
 		t.Helper()
 		for _, one := range owner.Must(http.StatusOK, "GET", "/members?search=helper", nil)["items"].([]any) {
@@ -228,7 +230,8 @@ func TestPasswordReset(t *testing.T) {
 	// A link is void when the password has changed in another way, and after its time.
 	w.anonymous().Do("POST", "/password/reset-request", map[string]any{"email": "owner@acme.test"})
 	token = w.tokenMailedTo(post, "owner@acme.test")
-	owner.Must(http.StatusNoContent, "PUT", "/session/password", map[string]any{"current_password": "another horse battery", "new_password": password})
+	owner.Must(http.StatusNoContent, "PUT", "/session/password",
+		map[string]any{"current_password": "another horse battery", "new_password": password})
 	reset(token).WantProblem(http.StatusForbidden, "bad_link")
 	w.anonymous().Do("POST", "/password/reset-request", map[string]any{"email": "owner@acme.test"})
 	token = w.tokenMailedTo(post, "owner@acme.test")
@@ -242,7 +245,8 @@ func TestLinksAreReturnedWithoutMailer(t *testing.T) {
 	owner := w.owner()
 	w.AddMember("", "help@acme.test", access.Support)
 	w.AddMember("", "admin@acme.test", access.Admin)
-	w.anonymous().Do("POST", "/password/reset-request", map[string]any{"email": "help@acme.test"}).WantProblem(http.StatusConflict, "mail_not_configured")
+	w.anonymous().Do("POST", "/password/reset-request", map[string]any{"email": "help@acme.test"}).WantProblem(http.StatusConflict,
+		"mail_not_configured")
 	owner.Do("POST", "/session/email/verification", nil).WantProblem(http.StatusConflict, "mail_not_configured")
 	admin := w.login("admin@acme.test")
 	admin.Do("POST", "/members/"+owner.memberID("owner@acme.test")+"/password-link", nil).WantProblem(http.StatusForbidden, "forbidden")

@@ -11,8 +11,8 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// rejectNulls refuses null where a schema knows none. The framework takes it for a member that is left out; but who writes it may have meant to
-// wipe something out, and would believe that it was done.
+// rejectNulls refuses null where a schema knows none. The framework takes it for a member that is left out; but who writes it may have
+// meant to wipe something out, and would believe that it was done.
 func (a *API) rejectNulls(schema *huma.Schema, body []byte) error {
 	var v any
 	if !bytes.Contains(body, []byte("null")) || json.Unmarshal(body, &v) != nil || v == nil {

@@ -106,7 +106,8 @@ func hasReplacedCharacters(raw []byte, text string) bool {
 		return true
 	}
 	const placeholder = "\uFFFD"
-	return strings.Contains(text, placeholder) && !bytes.Contains(raw, []byte(placeholder)) && !bytes.Contains(bytes.ToLower(raw), []byte(`\ufffd`))
+	return strings.Contains(text, placeholder) && !bytes.Contains(raw, []byte(placeholder)) &&
+		!bytes.Contains(bytes.ToLower(raw), []byte(`\ufffd`))
 }
 
 // unmarshalStrict reads a body. The framework does it twice: into what a schema can be held to, and then into the handler's type.
@@ -126,8 +127,8 @@ func unmarshalStrict(b []byte, v any) error {
 
 var unmarshalerType = reflect.TypeFor[json.Unmarshaler]()
 
-// checkMemberNames refuses members whose names are a type's own but for their case, which the decoder takes for those. The text has been read into the
-// type.
+// checkMemberNames refuses members whose names are a type's own but for their case, which the decoder takes for those. The text has been
+// read into the type.
 func checkMemberNames(text []byte, t reflect.Type) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()

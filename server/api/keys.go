@@ -12,21 +12,21 @@ import (
 
 // Keyring is a product's keys, and what it has said of them and of its licenses.
 type Keyring struct {
-	Root      string     `json:"root" doc:"Fingerprint of the root key, which programs pin."`
-	Keys      []Key      `json:"keys" nullable:"false" doc:"The root first, then in the order in which they were made."`
-	Statement *Statement `json:"statement,omitempty" doc:"The newest; absent while there is none."`
+	Root      string     `json:"root"`
+	Keys      []Key      `json:"keys" nullable:"false"`
+	Statement *Statement `json:"statement,omitempty"`
 }
 
 // Key is one key of a product.
 type Key struct {
 	Fingerprint   string             `json:"fingerprint"`
-	Root          bool               `json:"root" doc:"It certifies the others."`
-	Uses          []string           `json:"uses" nullable:"false" doc:"What its signatures are good for: file, lease, statement, delegation."`
+	Root          bool               `json:"root"`
+	Uses          []string           `json:"uses" nullable:"false"`
 	Algorithm     string             `json:"algorithm"`
 	State         licensing.KeyState `json:"state" enum:"requested,next,current,retired,compromised,expired,weak"`
-	IsActive      bool               `json:"is_active" doc:"The server signs with it now."`
-	HasPrivateKey bool               `json:"has_private_key" doc:"The server has its private part."`
-	Request       string             `json:"request,omitempty" doc:"Of a requested key: what onelicense keys certify wants, where the root is."`
+	IsActive      bool               `json:"is_active"`
+	HasPrivateKey bool               `json:"has_private_key"`
+	Request       string             `json:"request,omitempty"`
 	Created       time.Time          `json:"created"`
 	Expires       *time.Time         `json:"expires,omitempty"`
 	Revoked       *time.Time         `json:"revoked,omitempty"`
@@ -36,27 +36,28 @@ type Key struct {
 type Statement struct {
 	Number   int64     `json:"number"`
 	Time     time.Time `json:"time"`
-	MaxAgeMS *int64    `json:"max_age_ms" doc:"Largest age of the statement for license files, in milliseconds. null: no limit."`
-	Keys     int       `json:"keys" doc:"How many keys it names as retired or compromised."`
-	Licenses int       `json:"licenses" doc:"How many licenses it revokes."`
+	MaxAgeMS *int64    `json:"max_age_ms"`
+	Keys     int       `json:"keys"`
+	Licenses int       `json:"licenses"`
 }
 
 // AddKeyInput is a key to be made.
 type AddKeyInput struct {
 	Use     string     `json:"use" enum:"file,lease,statement,delegation"`
-	Expires *time.Time `json:"expires,omitempty" doc:"From then on nothing that it signed is accepted; by default never."`
+	Expires *time.Time `json:"expires,omitempty"`
 }
 
 // ImportCertificateInput is a certificate to be taken over.
 type ImportCertificateInput struct {
-	Certificate string `json:"certificate" doc:"Armored, of the product's root."`
+	Certificate string `json:"certificate"`
 }
 
 // PublishRevocationsInput is a statement to be made.
 type PublishRevocationsInput struct {
-	MaxAgeMS Nullable[int64] `json:"max_age_ms,omitempty" minimum:"1" doc:"Largest age of a statement for license files from now on, in milliseconds. null: no limit. Absent: as before."`
+	MaxAgeMS Nullable[int64] `json:"max_age_ms,omitempty" minimum:"1"`
 }
 
+// KeyPathInput names a key of a product.
 type KeyPathInput struct {
 	IDPathInput
 	Key string `path:"key" pattern:"^([0-9A-F]{40}|[0-9A-F]{64})$" patternDescription:"a fingerprint of 40 or 64 upper-case hex digits"`
@@ -137,8 +138,9 @@ func (a *API) replyKeyring(ctx context.Context, who access.Identity, product lic
 			described.Root = k.Fingerprint
 		}
 		described.Keys = append(described.Keys, Key{
-			Fingerprint: k.Fingerprint, Root: k.Root, Uses: useNames(k.Uses), Algorithm: k.Algorithm, State: k.State, IsActive: k.IsActive, HasPrivateKey: k.HasPrivateKey,
-			Request: string(k.Request), Created: k.Created, Expires: optionalTime(k.Expires), Revoked: optionalTime(k.Revoked),
+			Fingerprint: k.Fingerprint, Root: k.Root, Uses: useNames(k.Uses), Algorithm: k.Algorithm, State: k.State, IsActive: k.IsActive,
+			HasPrivateKey: k.HasPrivateKey,
+			Request:       string(k.Request), Created: k.Created, Expires: optionalTime(k.Expires), Revoked: optionalTime(k.Revoked),
 		})
 	}
 	said, err := a.Keys.Statement(p)

@@ -141,7 +141,8 @@ func TestKeysRotate(t *testing.T) {
 
 	thief := w.stolenSigner(product)
 	after := p.keyring(200, "POST", path+"/"+next.Fingerprint+"/compromise", nil)
-	if lost := only(t, after, license.UseFile, licensing.KeyCompromised); lost.Fingerprint != next.Fingerprint || lost.IsActive || lost.HasPrivateKey {
+	if lost := only(t, after, license.UseFile, licensing.KeyCompromised); lost.Fingerprint != next.Fingerprint || lost.IsActive ||
+		lost.HasPrivateKey {
 		t.Errorf("compromised %+v", lost)
 	}
 	newest := only(t, after, license.UseFile, licensing.KeyCurrent)

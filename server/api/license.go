@@ -8,24 +8,24 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// License is what a customer holds.
+// License describes what a customer may use: contexts, entitlements, allowance, expiry, status.
 type License struct {
 	ID               string             `json:"id"`
 	Product          string             `json:"product"`
 	Version          string             `json:"version"`
 	Name             string             `json:"name"`
 	Customer         string             `json:"customer"`
-	CustomerID       string             `json:"customer_id,omitempty" doc:"Of the customer's record."`
+	CustomerID       string             `json:"customer_id,omitempty"`
 	Contexts         []string           `json:"contexts" nullable:"false"`
 	Entitlements     []Entitlement      `json:"entitlements" nullable:"false"`
-	Allowance        *int64             `json:"allowance" doc:"Calls that the license allows, in each period if its policy has periods. null: no limit, for types that do not count calls."`
-	CallsUsed        *int64             `json:"calls_used,omitempty" doc:"Calls counted so far; only where one license is read."`
-	Expires          *time.Time         `json:"expires,omitempty" doc:"Absent while a term that counts from the first activation has not begun."`
-	ExpiresAfterMS   int64              `json:"expires_after_ms,omitempty" doc:"The term, in ms, if it has one."`
+	Allowance        *int64             `json:"allowance"`
+	CallsUsed        *int64             `json:"calls_used,omitempty"`
+	Expires          *time.Time         `json:"expires,omitempty"`
+	ExpiresAfterMS   int64              `json:"expires_after_ms,omitempty"`
 	ExpiresFrom      licensing.TermFrom `json:"expires_from,omitempty" enum:"creation,activation"`
 	Trial            bool               `json:"trial,omitempty"`
-	Maintenance      *time.Time         `json:"maintenance,omitempty" doc:"Other versions of the product that were released until then are good too."`
-	FingerprintParts []string           `json:"fingerprint_parts,omitempty" doc:"Names of the parts of the one machine that it is good for."`
+	Maintenance      *time.Time         `json:"maintenance,omitempty"`
+	FingerprintParts []string           `json:"fingerprint_parts,omitempty"`
 	Status           licensing.Status   `json:"status" enum:"active,suspended,revoked"`
 	Archived         bool               `json:"archived"`
 	Overrides        Overrides          `json:"overrides"`
@@ -38,40 +38,40 @@ type License struct {
 // Entitlement is a named right.
 type Entitlement struct {
 	Name  string `json:"name"`
-	Slots *int   `json:"slots" required:"false" minimum:"1" maximum:"1000000" doc:"Installations that may hold the entitlement at once. null or absent: no limit."`
+	Slots *int   `json:"slots" required:"false" minimum:"1" maximum:"1000000"`
 }
 
 // CreateLicenseInput is a license to be made.
 type CreateLicenseInput struct {
 	Name           string             `json:"name,omitempty"`
 	Customer       string             `json:"customer,omitempty"`
-	CustomerID     string             `json:"customer_id,omitempty" pattern:"^[0-9a-f]{24}$" patternDescription:"24 lower-case hex digits" doc:"Of the customer's record, whose name the license gets if it has none."`
-	Contexts       []string           `json:"contexts" nullable:"false" doc:"Where entitlements are used; names of letters, digits, dots, hyphens and underscores."`
+	CustomerID     string             `json:"customer_id,omitempty" pattern:"^[0-9a-f]{24}$" patternDescription:"24 lower-case hex digits"`
+	Contexts       []string           `json:"contexts" nullable:"false"`
 	Entitlements   []Entitlement      `json:"entitlements" nullable:"false"`
-	Allowance      Nullable[int64]    `json:"allowance,omitempty" minimum:"1" doc:"Calls that the license allows, in each period if its policy has periods; required for the types calls and time_and_calls. null or absent: no limit."`
-	Expires        *time.Time         `json:"expires,omitempty" doc:"The types time and time_and_calls need this or expires_after."`
-	ExpiresAfterMS int64              `json:"expires_after_ms,omitempty" doc:"A term in ms instead of an end."`
-	ExpiresFrom    licensing.TermFrom `json:"expires_from,omitempty" enum:"creation,activation" doc:"What the term counts from: the license's creation or its first activation. Default: creation."`
-	Trial          bool               `json:"trial,omitempty" doc:"It is there to be tried; its type has an end."`
-	Maintenance    *time.Time         `json:"maintenance,omitempty" doc:"Other versions of the product that were released until then are good too."`
+	Allowance      Nullable[int64]    `json:"allowance,omitempty" minimum:"1"`
+	Expires        *time.Time         `json:"expires,omitempty"`
+	ExpiresAfterMS int64              `json:"expires_after_ms,omitempty"`
+	ExpiresFrom    licensing.TermFrom `json:"expires_from,omitempty" enum:"creation,activation"`
+	Trial          bool               `json:"trial,omitempty"`
+	Maintenance    *time.Time         `json:"maintenance,omitempty"`
 	Overrides      Overrides          `json:"overrides,omitempty"`
 	Metadata       map[string]string  `json:"metadata,omitempty"`
 }
 
 // UpdateLicenseInput changes what it names and leaves the rest.
 type UpdateLicenseInput struct {
-	Revision     int64               `json:"revision,omitempty" minimum:"1" doc:"Of the license as it was read; needed unless If-Match names it."`
+	Revision     int64               `json:"revision,omitempty" minimum:"1"`
 	Name         *string             `json:"name,omitempty"`
 	Customer     *string             `json:"customer,omitempty"`
-	CustomerID   Nullable[string]    `json:"customer_id,omitempty" doc:"null: no record."`
-	Contexts     *[]string           `json:"contexts,omitempty" doc:"Replaces all of them. Files that were issued before still say the old ones."`
-	Entitlements *[]Entitlement      `json:"entitlements,omitempty" doc:"Replaces all of them."`
-	Allowance    Nullable[int64]     `json:"allowance,omitempty" minimum:"1" doc:"Calls that the license allows. null: no limit, for types that do not count calls."`
-	Expires      Nullable[time.Time] `json:"expires,omitempty" doc:"null: never, or, of a term that counts from the first activation, anew with the next sync of any installation."`
+	CustomerID   Nullable[string]    `json:"customer_id,omitempty"`
+	Contexts     *[]string           `json:"contexts,omitempty"`
+	Entitlements *[]Entitlement      `json:"entitlements,omitempty"`
+	Allowance    Nullable[int64]     `json:"allowance,omitempty" minimum:"1"`
+	Expires      Nullable[time.Time] `json:"expires,omitempty"`
 	Trial        *bool               `json:"trial,omitempty"`
-	Maintenance  Nullable[time.Time] `json:"maintenance,omitempty" doc:"null: none."`
-	Overrides    *Overrides          `json:"overrides,omitempty" doc:"Replaces all of them."`
-	Metadata     *map[string]string  `json:"metadata,omitempty" doc:"Replaces all of it."`
+	Maintenance  Nullable[time.Time] `json:"maintenance,omitempty"`
+	Overrides    *Overrides          `json:"overrides,omitempty"`
+	Metadata     *map[string]string  `json:"metadata,omitempty"`
 }
 
 func toLicense(l licensing.License) License {
@@ -80,8 +80,10 @@ func toLicense(l licensing.License) License {
 		entitlements = append(entitlements, Entitlement{Name: e.Name, Slots: unlimitedAsNull(e.Slots)})
 	}
 	return License{
-		ID: string(l.ID), Product: string(l.Product), Version: string(l.Version), Name: l.Name, Customer: l.Customer, CustomerID: string(l.CustomerID),
-		Contexts: append([]string{}, l.Contexts...), Entitlements: entitlements, Allowance: unlimitedAsNull(l.Allowance), Expires: optionalTimestamp(l.Expires),
+		ID: string(l.ID), Product: string(l.Product), Version: string(l.Version), Name: l.Name, Customer: l.Customer,
+		CustomerID: string(l.CustomerID),
+		Contexts:   append([]string{}, l.Contexts...), Entitlements: entitlements, Allowance: unlimitedAsNull(l.Allowance),
+		Expires:        optionalTimestamp(l.Expires),
 		ExpiresAfterMS: l.Term.After, ExpiresFrom: l.Term.From, Trial: l.Trial, Maintenance: optionalTimestamp(l.Maintenance),
 		FingerprintParts: partNames(l.Fingerprint),
 		Status:           l.Status, Archived: l.Archived, Overrides: toOverrides(l.Overrides), Metadata: nonNilMap(l.Metadata),
@@ -92,9 +94,11 @@ func toLicense(l licensing.License) License {
 func (n CreateLicenseInput) license() licensing.License {
 	return licensing.License{
 		Record: licensing.Record{Metadata: n.Metadata},
-		Name:   n.Name, Customer: n.Customer, CustomerID: license.ID(n.CustomerID), Contexts: n.Contexts, Entitlements: toLicenseEntitlements(n.Entitlements),
-		Allowance: nullAsUnlimited(n.Allowance.Value), Expires: fromOptionalTimestamp(n.Expires), Trial: n.Trial, Maintenance: fromOptionalTimestamp(n.Maintenance),
-		Term: licensing.Term{After: n.ExpiresAfterMS, From: n.ExpiresFrom}, Overrides: n.Overrides.overrides(),
+		Name:   n.Name, Customer: n.Customer, CustomerID: license.ID(n.CustomerID), Contexts: n.Contexts,
+		Entitlements: toLicenseEntitlements(n.Entitlements),
+		Allowance:    nullAsUnlimited(n.Allowance.Value), Expires: fromOptionalTimestamp(n.Expires), Trial: n.Trial,
+		Maintenance: fromOptionalTimestamp(n.Maintenance),
+		Term:        licensing.Term{After: n.ExpiresAfterMS, From: n.ExpiresFrom}, Overrides: n.Overrides.overrides(),
 	}
 }
 
@@ -143,8 +147,8 @@ func toLicenseEntitlements(list []Entitlement) []license.Entitlement {
 	return out
 }
 
-// fromOptionalTimestamp reads a time; none is never. The first moment that can be counted is what programs send that have none: it must not be never, so it
-// is the one before, which is out of range everywhere.
+// fromOptionalTimestamp reads a time; none is never. The first moment that can be counted is what programs send that have none: it must not
+// be never, so it is the one before, which is out of range everywhere.
 func fromOptionalTimestamp(t *time.Time) lease.Time {
 	if t == nil {
 		return 0

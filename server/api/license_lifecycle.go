@@ -72,7 +72,8 @@ func (a *API) registerLicenseLifecycle() {
 		summary: "Transfer a license to another customer, with or without its installations",
 	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[TransferLicenseInput]) (*response[License], error) {
 		one, err := a.Catalogue.Transfer(ctx, who.Organisation(), in.id(), catalogue.Transfer{
-			Key: in.Body.Key, Customer: in.Body.Customer, CustomerID: license.ID(in.Body.CustomerID), CloseInstallations: in.Body.DeactivateInstallations,
+			Key: in.Body.Key, Customer: in.Body.Customer, CustomerID: license.ID(in.Body.CustomerID),
+			CloseInstallations: in.Body.DeactivateInstallations,
 		})
 		return reply(toLicense(one), err)
 	})
@@ -97,5 +98,6 @@ func (a *API) registerLicenseLifecycle() {
 }
 
 func toHistoryEntry(e licensing.HistoryEntry) HistoryEntry {
-	return HistoryEntry{e.Key, e.Kind, timestamp(e.Time), e.Extend, e.Calls, e.MaintenanceAdded, e.From, e.To, string(e.FromID), string(e.ToID), optionalTimestamp(e.Expires), e.Allowance, optionalTimestamp(e.Maintenance)}
+	return HistoryEntry{e.Key, e.Kind, timestamp(e.Time), e.Extend, e.Calls, e.MaintenanceAdded, e.From, e.To, string(e.FromID),
+		string(e.ToID), optionalTimestamp(e.Expires), e.Allowance, optionalTimestamp(e.Maintenance)}
 }

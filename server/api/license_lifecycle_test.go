@@ -46,7 +46,8 @@ func TestTrialLifecycle(t *testing.T) {
 	p.Must(http.StatusOK, "PATCH", path, map[string]any{"revision": l["revision"], "trial": false})
 	d.MustSync()
 
-	if l := p.Must(http.StatusOK, "POST", path+"/transfer", map[string]any{"customer": "Globex", "deactivate_installations": true}); l["customer"] != "Globex" ||
+	if l := p.Must(http.StatusOK, "POST", path+"/transfer",
+		map[string]any{"customer": "Globex", "deactivate_installations": true}); l["customer"] != "Globex" ||
 		l["trial"] != nil {
 		t.Errorf("transferred %v", l)
 	}

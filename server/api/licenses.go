@@ -69,8 +69,10 @@ func (a *API) registerLicenses() {
 		operation
 		status licensing.Status
 	}{
-		{operation{path: "/licenses/{id}/suspend", id: "suspendLicense", action: access.EditLicenses, summary: "Suspend a license"}, licensing.Suspended},
-		{operation{path: "/licenses/{id}/reinstate", id: "reinstateLicense", action: access.EditLicenses, summary: "Reinstate a suspended license"}, licensing.Active},
+		{operation{path: "/licenses/{id}/suspend", id: "suspendLicense", action: access.EditLicenses, summary: "Suspend a license"},
+			licensing.Suspended},
+		{operation{path: "/licenses/{id}/reinstate", id: "reinstateLicense", action: access.EditLicenses,
+			summary: "Reinstate a suspended license"}, licensing.Active},
 	} {
 		op.method, op.tag = "POST", tag
 		addRoute(a, op.operation, func(ctx context.Context, who access.Identity, in *IDPathInput) (*response[License], error) {

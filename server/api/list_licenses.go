@@ -40,7 +40,8 @@ func fromTimestamp(t time.Time) lease.Time {
 	return lease.Time(max(t.UnixMilli(), 1))
 }
 
-// registerLicenseLists registers the list of licenses. An unknown product or version is a 404, since an empty list would claim that it exists.
+// registerLicenseLists registers the list of licenses. An unknown product or version is a 404, since an empty list would claim that it
+// exists.
 func (a *API) registerLicenseLists() {
 	addRoute(a, operation{
 		method: "GET", path: "/licenses", id: "listLicenses", tag: "licenses", action: access.ReadLicenses,

@@ -13,7 +13,8 @@ import (
 // licensesOfVersion matches the path at which licenses of a version are created.
 var licensesOfVersion = regexp.MustCompile(`^/versions/([0-9a-f]{24})/licenses(?:\?(.*))?$`)
 
-// listPath returns the path that lists what is created at a path: licenses are listed by a filter, all other records where they are created.
+// listPath returns the path that lists what is created at a path: licenses are listed by a filter, all other records where they are
+// created.
 func listPath(path string) string {
 	m := licensesOfVersion.FindStringSubmatch(path)
 	if m == nil {

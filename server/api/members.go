@@ -45,7 +45,8 @@ func toMember(m access.Member) Member {
 }
 
 func toMemberDetails(m access.Member) MemberDetails {
-	return MemberDetails{Member: toMember(m), EmailVerified: m.Verified, Disabled: m.Disabled, Revision: m.Revision, Created: timestamp(m.Created)}
+	return MemberDetails{Member: toMember(m), EmailVerified: m.Verified, Disabled: m.Disabled, Revision: m.Revision,
+		Created: timestamp(m.Created)}
 }
 
 // registerMembers registers the routes of people and of their sessions.
@@ -69,7 +70,8 @@ func (a *API) registerMembers() {
 		method: "PATCH", path: "/members/{id}", id: "updateMember", tag: tag, action: access.EditMembers,
 		summary: "Update the name or role of a member",
 	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[UpdateMemberInput]) (*response[MemberDetails], error) {
-		m, err := a.Access.EditMember(ctx, who, in.id(), in.Body.Revision, access.MemberEdit{Name: in.Body.Name, Role: (*access.Role)(in.Body.Role)})
+		m, err := a.Access.EditMember(ctx, who, in.id(), in.Body.Revision,
+			access.MemberEdit{Name: in.Body.Name, Role: (*access.Role)(in.Body.Role)})
 		return reply(toMemberDetails(m), err)
 	})
 	for _, op := range []operation{
@@ -90,7 +92,8 @@ func (a *API) registerMembers() {
 		return nil, a.Access.RemoveMember(ctx, who, in.id(), ifMatchRevision(ctx))
 	})
 	addRoute(a, operation{
-		method: "DELETE", path: "/members/{id}/sessions", id: "endMemberSessions", tag: tag, action: access.EditMembers, status: http.StatusNoContent,
+		method: "DELETE", path: "/members/{id}/sessions", id: "endMemberSessions", tag: tag, action: access.EditMembers,
+		status:  http.StatusNoContent,
 		summary: "End all sessions of a member",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
 		return nil, a.Access.EndSessions(ctx, who, in.id())

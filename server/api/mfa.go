@@ -13,7 +13,7 @@ type MFAStatus struct {
 	RecoveryCodesLeft int  `json:"recovery_codes_left"`
 }
 
-// Enrolment is what an authenticator is given.
+// Enrolment holds the secret for an authenticator app, and the recovery codes.
 type Enrolment struct {
 	Secret string `json:"secret"`
 	URI    string `json:"uri"`
@@ -25,7 +25,7 @@ type ConfirmMFAInput struct {
 	Code     string `json:"code"`
 }
 
-// ReauthenticationInput are what a person who is logged in must show once more.
+// ReauthenticationInput holds the credentials that a person who is logged in must enter again.
 type ReauthenticationInput struct {
 	Password string `json:"password"`
 	Code     string `json:"code"`
@@ -54,7 +54,7 @@ type AccessSettings struct {
 	Revision   int64         `json:"revision"`
 }
 
-// OIDCProvider is where an organisation's people log in too, by OpenID Connect.
+// OIDCProvider describes an organisation's OpenID Connect provider, by which its members can log in.
 type OIDCProvider struct {
 	Issuer      string   `json:"issuer"`
 	ClientID    string   `json:"client_id"`
@@ -121,7 +121,8 @@ func (a *API) registerMFA() {
 		return nil, a.Access.DisableTOTP(ctx, who, in.Body.Password, in.Body.Code, clientAddress(ctx))
 	})
 	addRoute(a, operation{
-		method: "DELETE", path: "/members/{id}/mfa", id: "resetMemberMFA", tag: "members", action: access.EditMembers, status: http.StatusNoContent,
+		method: "DELETE", path: "/members/{id}/mfa", id: "resetMemberMFA", tag: "members", action: access.EditMembers,
+		status:  http.StatusNoContent,
 		summary: "Reset a member's two-factor authentication and end their sessions",
 	}, func(ctx context.Context, who access.Identity, in *IDPathInput) (*empty, error) {
 		return nil, a.Access.ResetMFA(ctx, who, in.id())

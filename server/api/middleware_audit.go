@@ -17,14 +17,14 @@ import (
 // for that: what it was about stands in its address, and what it has changed is seen by reading the record before and after, through the
 // route that shows it. So no line holds what no route shows: secrets.
 //
-// Before it changes anything, it is noted that it is about to: what a process leaves half done when it ends has its line too, later and from
-// another. Only for those who are known: what strangers try must not cost a write before it is judged.
+// Before it changes anything, it is noted that it is about to: what a process leaves half done when it ends has its line too, later and
+// from another. Only for those who are known: what strangers try must not cost a write before it is judged.
 //
-// A request that was refused has written nothing, and has no line but for a failed login, and for one about many that was refused on the way.
-// One that failed otherwise may have done something, and its line says so. When the line cannot be written, the answer says so, and the line
-// is owed (audit.Log.Append).
+// A request that was refused has written nothing, and has no line but for a failed login, and for one about many that was refused on the
+// way. One that failed otherwise may have done something, and its line says so. When the line cannot be written, the answer says so, and
+// the line is owed (audit.Log.Append).
 
-// auditNote is what a handler says of its request, beside its answer.
+// auditNote holds the facts that a handler adds to the audit line of its request.
 type auditNote struct {
 	who          access.Identity // when the request has made its sender known
 	email        string          // that somebody tries to get in with
@@ -46,7 +46,8 @@ func auditNoteFrom(ctx context.Context) *auditNote {
 type recordReader func(ctx context.Context, who access.Identity, params map[string]string) (map[string]any, error)
 
 // withAudit wraps the handler of a route.
-func withAudit[I, O any](a *API, op operation, handle func(context.Context, access.Identity, *I) (*O, error)) func(context.Context, access.Identity, *I) (*O, error) {
+func withAudit[I, O any](a *API, op operation, handle func(context.Context, access.Identity, *I) (*O, error)) func(context.Context,
+	access.Identity, *I) (*O, error) {
 	if isSafeMethod(op.method) && !op.login {
 		a.recordReaders[op.path] = func(ctx context.Context, who access.Identity, params map[string]string) (map[string]any, error) {
 			in := new(I)
@@ -123,7 +124,7 @@ func (a *API) auditFailure(ctx context.Context, op operation, n *auditNote, line
 	return err
 }
 
-// newAuditLine is what is known of every request.
+// newAuditLine returns a line with the facts that are known of every request.
 func (a *API) newAuditLine(ctx context.Context, op operation) audit.Line {
 	id, _ := ctx.Value(requestIDKey).(string)
 	return audit.Line{Time: a.Audit.Now(), Action: op.id, Address: clientAddress(ctx), Request: id}

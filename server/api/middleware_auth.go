@@ -31,8 +31,8 @@ const (
 	callKey                        // *call
 )
 
-// authMiddleware lets a request through to its handler when its sender may take the route's action. It looks in this order: the session or token,
-// the CSRF token, the role and scope, the kind of body; so a stranger learns nothing about what lies behind.
+// authMiddleware lets a request through to its handler when its sender may take the route's action. It looks in this order: the session or
+// token, the CSRF token, the role and scope, the kind of body; so a stranger learns nothing about what lies behind.
 func (a *API) authMiddleware(op operation) func(huma.Context, func(huma.Context)) {
 	return func(hc huma.Context, next func(huma.Context)) {
 		ctx := context.WithValue(hc.Context(), addressKey, humafiber.Unwrap(hc).IP())
@@ -85,14 +85,14 @@ func (a *API) authMiddleware(op operation) func(huma.Context, func(huma.Context)
 	}
 }
 
-// clientAddress is where the request came from.
+// clientAddress returns the address that the request came from.
 func clientAddress(ctx context.Context) string {
 	at, _ := ctx.Value(addressKey).(string)
 	return at
 }
 
-// validateQuery refuses a parameter that is there and says nothing, where nothing is no value, and what is there twice or cannot be read: the framework
-// would take it for one that is not there, and answer a list without its filter.
+// validateQuery refuses a parameter that is there and says nothing, where nothing is no value, and what is there twice or cannot be read:
+// the framework would take it for one that is not there, and answer a list without its filter.
 func validateQuery(hc huma.Context) error {
 	u := hc.URL()
 	query, err := url.ParseQuery(u.RawQuery)
@@ -156,7 +156,8 @@ func (a *API) sessionCookieName() string {
 	return sessionCookie
 }
 
-// newSessionCookie holds a session's token. No script can read it, and other sites' requests do not carry it but when a person follows a link.
+// newSessionCookie holds a session's token. No script can read it, and other sites' requests do not carry it but when a person follows a
+// link.
 func (a *API) newSessionCookie(token string) http.Cookie {
 	c := http.Cookie{
 		Name: a.sessionCookieName(), Value: token, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.Secure,

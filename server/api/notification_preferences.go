@@ -8,7 +8,7 @@ import (
 	"github.com/onelicense/onelicense/server/access"
 )
 
-// NotificationPreferences is what is told by mail.
+// NotificationPreferences lists the events that are sent by e-mail.
 type NotificationPreferences struct {
 	Events   []EventType `json:"events" nullable:"false"`
 	IsCustom bool        `json:"is_custom"`

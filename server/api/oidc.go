@@ -20,7 +20,7 @@ type OIDCLoginInput struct {
 	Organisation string `query:"organisation" required:"true" pattern:"^[0-9a-f]{24}$"`
 }
 
-// OIDCCallbackInput is what a provider sends a browser back with. Only the first four count; others are known to come along.
+// OIDCCallbackInput holds the query of a provider's redirect. Only the first four count; others are known to come along.
 type OIDCCallbackInput struct {
 	State        string `query:"state" required:"true" maxLength:"100"`
 	Code         string `query:"code" maxLength:"4096"`
@@ -36,7 +36,7 @@ type OIDCCallbackInput struct {
 	Browser      string `cookie:"onelicense_oidc"`
 }
 
-// OIDCRedirect is where a browser goes.
+// OIDCRedirect holds the address that the browser must open.
 type OIDCRedirect struct {
 	URL string `json:"url"`
 }
@@ -86,7 +86,8 @@ func (a *API) registerOIDC() {
 		return &oidcStartResponse{a.oidcCookie(browser), OIDCRedirect{to}}, nil
 	})
 	addRoute(a, operation{
-		method: "GET", path: "/oidc/callback", id: "oidcCallback", tag: tag, action: access.ActionAnyone, status: http.StatusSeeOther, login: true,
+		method: "GET", path: "/oidc/callback", id: "oidcCallback", tag: tag, action: access.ActionAnyone, status: http.StatusSeeOther,
+		login:   true,
 		summary: "Complete a login at the OpenID Connect provider",
 	}, func(ctx context.Context, _ access.Identity, in *OIDCCallbackInput) (*redirectResponse, error) {
 		token, who, err := a.Access.FinishOIDC(ctx, in.State, in.Code, in.Issuer, in.Browser, clientAddress(ctx))

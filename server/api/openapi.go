@@ -24,15 +24,17 @@ func newDocument() *huma.OpenAPI {
 		Components: &huma.Components{
 			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 			SecuritySchemes: map[string]*huma.SecurityScheme{
-				"session": {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "Made by a login. Where the server is reached by TLS, __Host- stands before its name."},
-				"token":   {Type: "http", Scheme: "bearer", Description: "An API token, within its scope (x-action). It wins over a session, and needs no CSRF token."},
+				"session": {Type: "apiKey", In: "cookie", Name: sessionCookie,
+					Description: "Made by a login. Where the server is reached by TLS, __Host- stands before its name."},
+				"token": {Type: "http", Scheme: "bearer",
+					Description: "An API token, within its scope (x-action). It wins over a session, and needs no CSRF token."},
 			},
 		},
 	}
 }
 
-// completeDocument adds what the types of the handlers do not say: the codes of problems, and the routes that package protocol serves without
-// this framework.
+// completeDocument adds what the types of the handlers do not say: the codes of problems, and the routes that package protocol serves
+// without this framework.
 func completeDocument(d *huma.OpenAPI) {
 	describeMembers(d)
 	var codes []any
@@ -51,14 +53,19 @@ func completeDocument(d *huma.OpenAPI) {
 	}
 	d.AddOperation(&huma.Operation{
 		OperationID: "sync", Method: http.MethodPost, Path: Prefix + "/sync", Tags: []string{"client"},
-		Summary:     "Exchange a signed request for a lease: activate, report usage, reserve, release, say goodbye",
-		Description: "Activates, reports usage, reserves, releases and says goodbye (spec/lease.md). The device's own signature is the credential.",
-		RequestBody: &huma.RequestBody{Required: true, Content: text("text/plain", fmt.Sprintf("A signed request: two lines, at most %d bytes.", lease.MaxRequest))},
+		Summary: "Exchange a signed request for a lease: activate, report usage, reserve, release, say goodbye",
+		Description: "Activates, reports usage, reserves, releases and deactivates (spec/lease.md). " +
+			"The device's own signature is the credential.",
+		RequestBody: &huma.RequestBody{Required: true,
+			Content: text("text/plain", fmt.Sprintf("A signed request: two lines, at most %d bytes.", lease.MaxRequest))},
 		Responses: map[string]*huma.Response{
-			"200": {Description: "A signed lease; the keyring follows when the client's is another.", Content: text("text/plain", "Two or three lines.")},
-			"4XX": {Description: "A signed refusal, as text/plain; or, when the request does not parse, an unsigned problem.", Content: map[string]*huma.MediaType{
-				"text/plain": {Schema: &huma.Schema{Type: huma.TypeString, Description: "Two lines."}}, problem.MediaType: failed.Content[problem.MediaType],
-			}},
+			"200": {Description: "A signed lease; the keyring follows when the client's is another.",
+				Content: text("text/plain", "Two or three lines.")},
+			"4XX": {Description: "A signed refusal, as text/plain; or, when the request does not parse, an unsigned problem.",
+				Content: map[string]*huma.MediaType{
+					"text/plain":      {Schema: &huma.Schema{Type: huma.TypeString, Description: "Two lines."}},
+					problem.MediaType: failed.Content[problem.MediaType],
+				}},
 			"default": failed,
 		},
 	})
@@ -69,7 +76,8 @@ func completeDocument(d *huma.OpenAPI) {
 			Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Pattern: "^[0-9a-f]{24}$"},
 		}},
 		Responses: map[string]*huma.Response{
-			"200":     {Description: "The newest statement, signed (spec/lease.md), as it is kept beside license files.", Content: text("text/plain", "Two lines.")},
+			"200": {Description: "The newest statement, signed (spec/lease.md), as it is kept beside license files.",
+				Content: text("text/plain", "Two lines.")},
 			"default": failed,
 		},
 	})

@@ -11,7 +11,7 @@ import (
 	"github.com/onelicense/onelicense/server/servertest"
 )
 
-// policyRow is what these tests need of a row of spec/policy.json.
+// policyRow holds the members of a row of spec/policy.json that these tests need.
 type policyRow struct {
 	Name        string
 	Kind        string

@@ -11,7 +11,7 @@ import (
 	"github.com/onelicense/onelicense/server/licensing"
 )
 
-// Product is what the vendor sells.
+// Product is a program that the vendor sells, with a keyring of its own.
 type Product struct {
 	ID          string            `json:"id"`
 	Name        string            `json:"name"`

@@ -45,6 +45,7 @@ type CreateHoldInput struct {
 	Until       time.Time        `json:"until"`
 }
 
+// HoldPathInput names a hold of a license.
 type HoldPathInput struct {
 	IDPathInput
 	Hold string `path:"hold" pattern:"^[0-9a-f]{24}$" patternDescription:"24 lower-case hex digits"`
@@ -80,7 +81,8 @@ func (a *API) registerQueueAndHolds() {
 		summary: "Hold slots for a user or machine; slots in use are not taken away",
 	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[CreateHoldInput]) (*response[Hold], error) {
 		b := in.Body
-		n := leasing.NewHold{Entitlement: b.Entitlement, Slots: b.Slots, Note: b.Note, Activation: lease.Hash(b.Activation), From: fromOptionalTimestamp(b.From), Until: fromOptionalTimestamp(&b.Until)}
+		n := leasing.NewHold{Entitlement: b.Entitlement, Slots: b.Slots, Note: b.Note, Activation: lease.Hash(b.Activation),
+			From: fromOptionalTimestamp(b.From), Until: fromOptionalTimestamp(&b.Until)}
 		if b.Part != nil {
 			n.Part = licensing.PartValue(*b.Part)
 		}
@@ -88,7 +90,8 @@ func (a *API) registerQueueAndHolds() {
 		return reply(toHold(h), err)
 	})
 	addRoute(a, operation{
-		method: "DELETE", path: "/licenses/{id}/holds/{hold}", id: "deleteHold", tag: tag, action: access.EditLicenses, status: http.StatusNoContent,
+		method: "DELETE", path: "/licenses/{id}/holds/{hold}", id: "deleteHold", tag: tag, action: access.EditLicenses,
+		status:  http.StatusNoContent,
 		summary: "Delete a hold; its slots become available to all",
 	}, func(ctx context.Context, who access.Identity, in *HoldPathInput) (*empty, error) {
 		return nil, a.Leasing.DeleteHold(ctx, who.Organisation(), in.id(), license.ID(in.Hold))

@@ -28,8 +28,9 @@ func (p *user) createFloatingLicense() (product, version, id string) {
 	p.w.Helper()
 	product, version, id = p.CreateLicense("perpetual", with(servertest.LicenseBody("One"), "entitlements",
 		[]map[string]any{{"name": "solid_modeling", "slots": 2}}))
-	p.policy(version, map[string]any{"type": "perpetual", "interval_ms": 60_000, "grace_ms": 60_000, "activation_limit": 20, "queue_timeout_ms": 300_000,
-		"max_borrow_ms": 3600_000})
+	p.policy(version, map[string]any{"type": "perpetual", "interval_ms": 60_000, "grace_ms": 60_000, "activation_limit": 20,
+		"queue_timeout_ms": 300_000,
+		"max_borrow_ms":    3600_000})
 	return product, version, id
 }
 

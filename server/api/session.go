@@ -42,7 +42,7 @@ type SetupInput struct {
 	Password     string `json:"password"`
 }
 
-// LoginInput is what a person shows.
+// LoginInput holds the credentials of a person.
 type LoginInput struct {
 	Email    string `json:"email"`
 	Password string `json:"password"`

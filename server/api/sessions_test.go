@@ -147,12 +147,14 @@ func TestPasswordChangeEndsOtherSessions(t *testing.T) {
 	w := startServer(t)
 	here := w.owner()
 	elsewhere := w.login("owner@acme.test")
-	wrong := here.Do("PUT", "/session/password", map[string]string{"current_password": "not this one, no", "new_password": "another horse battery"})
+	wrong := here.Do("PUT", "/session/password",
+		map[string]string{"current_password": "not this one, no", "new_password": "another horse battery"})
 	if p := wrong.WantProblem(http.StatusUnprocessableEntity, "invalid"); p.Errors[0].Field != "current_password" {
 		t.Errorf("field %q", p.Errors[0].Field)
 	}
 	elsewhere.Must(http.StatusOK, "GET", "/session", nil)
-	here.Must(http.StatusNoContent, "PUT", "/session/password", map[string]string{"current_password": password, "new_password": "another horse battery"})
+	here.Must(http.StatusNoContent, "PUT", "/session/password",
+		map[string]string{"current_password": password, "new_password": "another horse battery"})
 	here.Must(http.StatusOK, "GET", "/session", nil)
 	elsewhere.Do("GET", "/session", nil).WantProblem(http.StatusUnauthorized, "bad_session")
 	w.anonymous().Do("POST", "/session", map[string]string{"email": "owner@acme.test", "password": password}).

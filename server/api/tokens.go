@@ -73,7 +73,8 @@ func (a *API) registerTokens() {
 	})
 	for _, op := range []operation{
 		{path: "/tokens", id: "listTokens", action: access.ActionSelf, summary: "List your API tokens, newest first"},
-		{path: "/organisation/tokens", id: "listAllTokens", action: access.ManageTokens, summary: "List the API tokens of all members, newest first"},
+		{path: "/organisation/tokens", id: "listAllTokens", action: access.ManageTokens,
+			summary: "List the API tokens of all members, newest first"},
 	} {
 		op.method, op.tag = "GET", tag
 		addRoute(a, op, func(ctx context.Context, who access.Identity, in *PageInput) (*response[List[Token]], error) {

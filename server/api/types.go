@@ -58,6 +58,7 @@ type IDPageInput struct {
 	PageInput
 }
 
+// IDBodyInput names a record, with a body.
 type IDBodyInput[T any] struct {
 	IDPathInput
 	Body T

@@ -9,31 +9,31 @@ import (
 	"github.com/onelicense/onelicense/server/licensing/leasing"
 )
 
-// Usage is what was used of a license, and what its limits leave.
+// Usage holds a license's usage, and what its limits leave.
 type Usage struct {
-	CallsUsed      int64        `json:"calls_used" doc:"Calls since the license was made."`
-	Allowance      *int64       `json:"allowance" doc:"Calls that the license allows, in each period if there are periods. null: no limit."`
-	Period         *Period      `json:"period,omitempty" doc:"The present one."`
-	Machines       int64        `json:"machines" doc:"Activated now."`
-	Activations    *LimitWindow `json:"activations,omitempty" doc:"The latest window of activations."`
-	Transfers      *LimitWindow `json:"transfers,omitempty" doc:"Latest window of transfers from machine to machine."`
+	CallsUsed      int64        `json:"calls_used"`
+	Allowance      *int64       `json:"allowance"`
+	Period         *Period      `json:"period,omitempty"`
+	Machines       int64        `json:"machines"`
+	Activations    *LimitWindow `json:"activations,omitempty"`
+	Transfers      *LimitWindow `json:"transfers,omitempty"`
 	LastActivation *time.Time   `json:"last_activation,omitempty"`
 	LastSync       *time.Time   `json:"last_sync,omitempty"`
 }
 
-// Period is what was used in one period of the allowance.
+// Period holds the usage in one period of the allowance.
 type Period struct {
 	From      time.Time  `json:"from"`
-	Until     *time.Time `json:"until,omitempty" doc:"Only of the present one."`
+	Until     *time.Time `json:"until,omitempty"`
 	CallsUsed int64      `json:"calls_used"`
 }
 
-// LimitWindow is how much of a limit is spent.
+// LimitWindow holds the state of a limit in its present window.
 type LimitWindow struct {
 	Count int64     `json:"count"`
-	Limit *int64    `json:"limit" doc:"Largest count in the window. null: no limit."`
+	Limit *int64    `json:"limit"`
 	From  time.Time `json:"from"`
-	Until time.Time `json:"until" doc:"From then on it counts anew."`
+	Until time.Time `json:"until"`
 }
 
 // registerUsage registers what was used.
@@ -66,7 +66,8 @@ func toUsage(u leasing.Usage) Usage {
 		described.Period = &Period{timestamp(u.Period), optionalTimestamp(u.Until), u.Used - u.UsedBeforePeriod}
 	}
 	if u.WindowCount > 0 {
-		described.Activations = &LimitWindow{u.WindowCount, limitValue(u.Policy.ActivationLimit), timestamp(u.WindowFrom), timestamp(u.ActivationsUntil())}
+		described.Activations = &LimitWindow{u.WindowCount, limitValue(u.Policy.ActivationLimit), timestamp(u.WindowFrom),
+			timestamp(u.ActivationsUntil())}
 	}
 	if u.Moves > 0 {
 		described.Transfers = &LimitWindow{u.Moves, limitValue(u.Policy.TransferLimit), timestamp(u.MovesFrom), timestamp(u.MovesUntil())}

@@ -26,26 +26,27 @@ type Version struct {
 
 // CreateVersionInput is a version to be made.
 type CreateVersionInput struct {
-	Name        string            `json:"name" doc:"Unique within the product."`
+	Name        string            `json:"name"`
 	Description string            `json:"description,omitempty"`
-	Released    *time.Time        `json:"released,omitempty" doc:"Licenses of other versions whose maintenance lasts until then are good for this one too."`
+	Released    *time.Time        `json:"released,omitempty"`
 	Policy      PolicyInput       `json:"policy"`
 	Metadata    map[string]string `json:"metadata,omitempty"`
 }
 
 // UpdateVersionInput changes what it names and leaves the rest.
 type UpdateVersionInput struct {
-	Revision    int64               `json:"revision,omitempty" minimum:"1" doc:"Of the version as it was read; needed unless If-Match names it."`
+	Revision    int64               `json:"revision,omitempty" minimum:"1"`
 	Name        *string             `json:"name,omitempty"`
 	Description *string             `json:"description,omitempty"`
-	Released    Nullable[time.Time] `json:"released,omitempty" doc:"null: no license but its own is good for it."`
-	Policy      *PolicyInput        `json:"policy,omitempty" doc:"Replaces all of it; the type stays. Programs get it with their next sync."`
-	Metadata    *map[string]string  `json:"metadata,omitempty" doc:"Replaces all of it."`
+	Released    Nullable[time.Time] `json:"released,omitempty"`
+	Policy      *PolicyInput        `json:"policy,omitempty"`
+	Metadata    *map[string]string  `json:"metadata,omitempty"`
 }
 
 func toVersion(v licensing.Version) Version {
 	return Version{
-		ID: string(v.ID), Product: string(v.Product), Name: v.Name, Description: v.Description, Archived: v.Archived, Released: optionalTimestamp(v.Released),
+		ID: string(v.ID), Product: string(v.Product), Name: v.Name, Description: v.Description, Archived: v.Archived,
+		Released: optionalTimestamp(v.Released),
 		Policy:   toPolicy(v.Policy),
 		Metadata: nonNilMap(v.Metadata), Revision: v.Revision, Created: timestamp(v.Created), Updated: timestamp(v.Updated),
 	}
@@ -60,7 +61,8 @@ func (a *API) registerVersions() {
 	}, func(ctx context.Context, who access.Identity, in *IDBodyInput[CreateVersionInput]) (*response[Version], error) {
 		v, err := a.Catalogue.CreateVersion(ctx, licensing.Version{
 			Record:  licensing.Record{Organisation: who.Organisation(), Metadata: in.Body.Metadata},
-			Product: in.id(), Name: in.Body.Name, Description: in.Body.Description, Released: fromOptionalTimestamp(in.Body.Released), Policy: in.Body.Policy.policy(),
+			Product: in.id(), Name: in.Body.Name, Description: in.Body.Description, Released: fromOptionalTimestamp(in.Body.Released),
+			Policy: in.Body.Policy.policy(),
 		})
 		return reply(toVersion(v), err)
 	})

@@ -115,7 +115,8 @@ func fromEventTypes(list []EventType) []events.Type {
 }
 
 func toDelivery(d notify.Delivery) Delivery {
-	described := Delivery{ID: d.ID, Event: d.Event, Type: string(d.Type), State: d.State, Created: timestamp(d.Created), NextAttempt: optionalTimestamp(d.NextAttempt), Body: d.Body,
+	described := Delivery{ID: d.ID, Event: d.Event, Type: string(d.Type), State: d.State, Created: timestamp(d.Created),
+		NextAttempt: optionalTimestamp(d.NextAttempt), Body: d.Body,
 		Attempts: make([]DeliveryAttempt, 0, len(d.Attempts))}
 	for _, a := range d.Attempts {
 		described.Attempts = append(described.Attempts, DeliveryAttempt{timestamp(a.Time), a.DurationMS, a.Status, a.Error, a.ResponseExcerpt})
@@ -128,7 +129,8 @@ func (a *API) registerEvents() {
 	const tag = "events"
 	for _, op := range []operation{
 		{path: "/events", id: "listEvents", summary: "List events of the last 90 days (of installations 14 days), newest first"},
-		{path: "/licenses/{id}/events", id: "listLicenseEvents", summary: "List events of a license of the last 90 days (of its installations 14 days), newest first"},
+		{path: "/licenses/{id}/events", id: "listLicenseEvents",
+			summary: "List events of a license of the last 90 days (of its installations 14 days), newest first"},
 	} {
 		op.method, op.tag, op.action = "GET", tag, access.ReadLicenses
 		list := func(ctx context.Context, who access.Identity, of license.ID, in PageInput) (*response[List[Event]], error) {

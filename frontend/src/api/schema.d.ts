@@ -1481,7 +1481,7 @@ export interface paths {
         put?: never;
         /**
          * Exchange a signed request for a lease: activate, report usage, reserve, release, say goodbye
-         * @description Activates, reports usage, reserves, releases and says goodbye (spec/lease.md). The device's own signature is the credential.
+         * @description Activates, reports usage, reserves, releases and deactivates (spec/lease.md). The device's own signature is the credential.
          */
         post: operations["sync"];
         delete?: never;
