@@ -136,7 +136,8 @@ class Receipt:
 def verify_receipt(text: Union[bytes, str], keyring: str, *, engine: Optional[engine.Engine] = None) -> Receipt:
     """Verify the text of a lease, the ``receipt`` of a status, with a product's certificate (armored): also long after it has run out.
     Nothing is sent anywhere. Raises LicenseError with the reason."""
-    found = _ask(engine, {"op": "receipt", "file": _base64(text if isinstance(text, bytes) else text.encode("utf-8", "replace")), "keys": keyring})["receipt"]
+    data = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
+    found = _ask(engine, {"op": "receipt", "file": _base64(data), "keys": keyring})["receipt"]
     return Receipt(
         product=found["product"],
         license=found["license"],

@@ -125,7 +125,9 @@ class Licensing:
             verdict = self._host.ask(kind, context=context, entitlement=entitlement, **more)
         if verdict.ok:
             return None
-        return LicenseError(dataclasses.replace(verdict, context=verdict.context or context, entitlement=verdict.entitlement or entitlement))
+        return LicenseError(
+            dataclasses.replace(verdict, context=verdict.context or context, entitlement=verdict.entitlement or entitlement)
+        )
 
 
 def initialize(directory: "Union[str, os.PathLike[str], Loader]", **settings: Any) -> Licensing:

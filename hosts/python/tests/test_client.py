@@ -110,7 +110,13 @@ def test_a_damaged_state_is_told_and_begun_anew(state):
     told = []
     storage = Memory(state)
     with pytest.raises(LicenseError) as e:
-        OneLicenseClient(LOCAL, *IDS.values(), storage=storage, on_verdict=lambda v: told.append(v.code), on_failure=lambda v: told.append("failed"))
+        OneLicenseClient(
+            LOCAL,
+            *IDS.values(),
+            storage=storage,
+            on_verdict=lambda v: told.append(v.code),
+            on_failure=lambda v: told.append("failed"),
+        )
     assert e.value.code == "unreachable"
     assert len(storage.states) > 1
 
@@ -152,7 +158,10 @@ def test_the_machine_is_told_of_only_as_the_program_says(monkeypatch, tmp_path):
     monkeypatch.setattr(machine, "MACHINE_ID", ())
     assert set(machine_parts()) == {"host_name", "platform"}
     script = Script(willing)
-    with OneLicenseClient("http://localhost", *IDS.values(), engine=script, storage=Memory(), program="4.2", fingerprint={**parts, "dongle": "7"}):
+    fingerprint = {**parts, "dongle": "7"}
+    with OneLicenseClient(
+        "http://localhost", *IDS.values(), engine=script, storage=Memory(), program="4.2", fingerprint=fingerprint
+    ):
         config = script.calls[0]["config"]
     assert config["program"] == "4.2"
     assert config["fingerprint"] == [{"name": name, "value": value} for name, value in {**parts, "dongle": "7"}.items()]
@@ -160,7 +169,8 @@ def test_the_machine_is_told_of_only_as_the_program_says(monkeypatch, tmp_path):
 
 
 def files_client(**settings):
-    one = Licensing(keyring="certificate", server_url="http://localhost", product_id=IDS["product_id"], version_id=IDS["version_id"], **settings)
+    ids = {"product_id": IDS["product_id"], "version_id": IDS["version_id"]}
+    one = Licensing(keyring="certificate", server_url="http://localhost", **ids, **settings)
     one.initialize("nowhere")
     return one
 
@@ -191,7 +201,8 @@ def test_the_calls_become_events(make):
 @pytest.mark.parametrize("make", [values_client, files_client])
 def test_a_mistake_in_a_call_is_a_typed_error(make):
     """What no event can say the host finds itself; what the module refuses comes back as it is."""
-    script = Script(lambda event: willing(event) if event["type"] in ("start", "files", "shutdown") else [notify(event["call"], "no_license")])
+    ordinary = ("start", "files", "shutdown")
+    script = Script(lambda event: willing(event) if event["type"] in ordinary else [notify(event["call"], "no_license")])
     with make(engine=script, storage=Memory()) as c:
         for call, given in (
             *((lambda borrow: refusal(c, borrow), b) for b in ("soon", float("nan"), float("inf"), {})),
@@ -357,7 +368,8 @@ def test_the_table_is_that_of_the_specification():
     import json
 
     rows = json.loads((ROOT / "spec" / "verdicts.json").read_text())
-    assert {r["code"]: (r["class"], r["allow_continue"]) for r in rows} == {v.code: (v.cls, v.allow_continue) for v in verdicts.VERDICTS.values()}
+    constants = {v.code: (v.cls, v.allow_continue) for v in verdicts.VERDICTS.values()}
+    assert {r["code"]: (r["class"], r["allow_continue"]) for r in rows} == constants
 
 
 def test_no_thread_is_left():

@@ -128,7 +128,10 @@ def small(body):
 
 
 def test_a_trap_breaks_the_instance_and_says_what_the_module_said():
-    say = "(i32.store (i32.const 0) (i32.const 16)) (i32.store (i32.const 4) (i32.const 38)) (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8)))"
+    say = (
+        "(i32.store (i32.const 0) (i32.const 16)) (i32.store (i32.const 4) (i32.const 38)) "
+        "(drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8)))"
+    )
     one = small(say + " unreachable")()
     with pytest.raises(engine.Broken) as e:
         one.call({})

@@ -383,7 +383,8 @@ def test_a_broken_module_is_replaced_from_the_saved_state():
 def test_an_answer_internal_breaks_the_module_as_well():
     def answer(event):
         if event["type"] == "sync" and event["call"] == 2:
-            return {"error": {"code": "internal", "class": "usage", "ok": False, "allow_continue": False, "message": "", "detail": "index", "do": ""}}
+            verdict = {"code": "internal", "class": "usage", "ok": False, "allow_continue": False}
+            return {"error": {**verdict, "message": "", "detail": "index", "do": ""}}
         return willing(event)
 
     script = Script(answer)

@@ -229,7 +229,12 @@ def test_a_file_is_verified_with_a_list(tmp_path):
 
 def test_a_list_that_is_none_is_refused(tmp_path):
     path = VECTORS / "plain.txt"
-    for given, code in ((b"", "statement_malformed"), (b"nonsense", "lease_malformed"), (path, "lease_malformed"), (tmp_path / "missing", "file_unreadable")):
+    for given, code in (
+        (b"", "statement_malformed"),
+        (b"nonsense", "lease_malformed"),
+        (path, "lease_malformed"),
+        (tmp_path / "missing", "file_unreadable"),
+    ):
         with pytest.raises(LicenseError) as e:
             verify(path, KEYRING, list=given)
         assert e.value.code == code, given

@@ -22,7 +22,8 @@ def wheel(tmp_path_factory):
     for path in (PACKAGE / "onelicense").iterdir():
         if path.is_file():
             (source / "onelicense" / path.name).write_bytes(path.read_bytes())
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(target), str(source)]
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    command = [sys.executable, "-m", "pip", "wheel", *options, "--wheel-dir", str(target), str(source)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return next(target.glob("onelicense-*.whl"))

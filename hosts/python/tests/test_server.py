@@ -159,8 +159,14 @@ def test_a_license_that_ends_calls_the_handler(vendor, tmp_path):
 # proves C02, C06
 def test_a_program_whose_license_ends_is_stopped(vendor, tmp_path):
     values = vendor.license({"interval_ms": 1_000, "grace_ms": 600_000})
-    source = f"import onelicense, threading; onelicense.OneLicenseClient({values!r}, storage={str(tmp_path)!r}); print('on', flush=True); threading.Event().wait()"
-    with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(PACKAGE)}) as p:
+    source = (
+        f"import onelicense, threading; onelicense.OneLicenseClient({values!r}, storage={str(tmp_path)!r}); "
+        "print('on', flush=True); threading.Event().wait()"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+    with subprocess.Popen(
+        [sys.executable, "-c", source], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as p:
         assert p.stdout.readline() == "on\n"
         vendor.suspend(values)
         _, said = p.communicate(timeout=PATIENCE)
@@ -432,12 +438,14 @@ def demo(values, storage, *steps):
 
 def test_the_demo(vendor, tmp_path):
     values = vendor.license()
-    assert demo(values, tmp_path, "consume=3", "reserve=ui:rendering", "check=ui:rendering", "release=ui:rendering", "sync", "status", "shutdown") == (
+    steps = ("consume=3", "reserve=ui:rendering", "check=ui:rendering", "release=ui:rendering", "sync", "status", "shutdown")
+    assert demo(values, tmp_path, *steps) == (
         0,
         ["consume\tok", "reserve\tok", "check\tok", "release\tok", "sync\tok", "status\tok", "shutdown\tok"],
     )
     assert vendor.used(values) == 3
-    assert demo(values, tmp_path, "consume=3", "check=ui:rendering", "sync") == (1, ["consume\texhausted", "check\tnot_reserved", "sync\tok"])
+    printed = ["consume\texhausted", "check\tnot_reserved", "sync\tok"]
+    assert demo(values, tmp_path, "consume=3", "check=ui:rendering", "sync") == (1, printed)
     assert demo({**values, "license_id": "0" * 24}, tmp_path / "b", "sync") == (1, ["start\tunknown_license"])
 
 

@@ -65,7 +65,8 @@ class Vendor:
         self.server_url = f"{self.site}/api/v1#{onelicense.root(self.keyring)}"
 
     def ask(self, method, path, **body):
-        request = urllib.request.Request(self.site + "/api/v1" + path, json.dumps(body).encode() if method != "GET" else None, method=method)
+        data = json.dumps(body).encode() if method != "GET" else None
+        request = urllib.request.Request(self.site + "/api/v1" + path, data, method=method)
         request.add_header("Content-Type", "application/json")
         request.add_header("X-CSRF-Token", self._csrf)
         try:
@@ -79,7 +80,8 @@ class Vendor:
         """A license under a version of its own: what a program must know of it, as settings."""
         policy = {"type": "calls", "interval_ms": 3_600_000, "activation_limit": 100, **(policy or {})}
         version = self.ask("POST", f"/products/{self.product}/versions", name=f"v{next(self._names)}", policy=policy)["id"]
-        wanted = {"name": "Plant 7", "contexts": ["ui", "automation"], "entitlements": [{"name": "rendering", "slots": 1}, {"name": "cam"}], **license}
+        entitlements = [{"name": "rendering", "slots": 1}, {"name": "cam"}]
+        wanted = {"name": "Plant 7", "contexts": ["ui", "automation"], "entitlements": entitlements, **license}
         if "calls" in policy["type"]:
             wanted.setdefault("allowance", 5)
         if "time" in policy["type"]:

@@ -76,7 +76,8 @@ func bucketID(pool string, n int64) string { return fmt.Sprintf("%s:%d", pool, n
 
 func newBucket(license, entitlement string, n int64) *bucket {
 	pool := poolID(license, entitlement)
-	return &bucket{ID: bucketID(pool, n), Birth: newToken(), License: license, Pool: pool, N: n, NextExpiry: maxDate, Seats: map[string]seatHolder{},
+	return &bucket{ID: bucketID(pool, n), Birth: newToken(), License: license, Pool: pool, N: n, NextExpiry: maxDate,
+		Seats:      map[string]seatHolder{},
 		isComplete: true, touched: map[string]bool{}}
 }
 
