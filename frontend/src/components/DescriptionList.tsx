@@ -9,7 +9,7 @@ import { useTranslation } from "@/i18n";
 /** List of labels and values. */
 export function DescriptionList({ children }: { children: ReactNode }) {
   return (
-    <DataList labelWidth={158} gap="xs" className="facts">
+    <DataList labelWidth={216} gap="xs" className="facts">
       {children}
     </DataList>
   );
